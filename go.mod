@@ -1,0 +1,3 @@
+module github.com/omconnect/omconnect
+
+go 1.26.0
