@@ -1,0 +1,69 @@
+package embedded
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/omconnect/omconnect/oms"
+)
+
+var errDamaged = errors.New("damaged")
+
+// decodeHeaders restores the headers that an envelope lists, in order, and
+// adds those that a NATS program put there since.
+func decodeHeaders(list string, header nats.Header) (oms.Headers, error) {
+	var hs oms.Headers
+	taken := make(map[string]int)
+	for item := range strings.SplitSeq(list, ",") {
+		escaped, value, inline := strings.Cut(item, ":")
+		escaped, empty := strings.CutSuffix(escaped, "!")
+		name, err := url.PathUnescape(escaped)
+		if err != nil {
+			return nil, err
+		}
+		h := oms.Header{Name: name}
+		switch {
+		case inline:
+			if h.Value, err = decodeBytes(value); err != nil {
+				return nil, err
+			}
+		case !empty:
+			at := warded(name)
+			values := header[at]
+			if taken[at] >= len(values) {
+				return nil, errDamaged
+			}
+			h.Value = []byte(values[taken[at]])
+			taken[at]++
+		}
+		hs = append(hs, h)
+	}
+	return append(hs, foreignHeaders(header, taken)...), nil
+}
+
+// foreignHeaders returns the NATS headers behind the first so many of each
+// name, sorted by name: NATS keeps no order between names.
+func foreignHeaders(header nats.Header, taken map[string]int) oms.Headers {
+	_, ours := header[envelopeHeader]
+	var names []string
+	for name, values := range header {
+		// What our lanes add is not the sender's.
+		if name == envelopeHeader || ours && (name == jetstream.MsgIDHeader || name == jetstream.ExpectedLastMsgIDHeader) || len(values) == taken[name] {
+			continue
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var hs oms.Headers
+	for _, name := range names {
+		for _, value := range header[name][taken[name]:] {
+			hs = append(hs, oms.Header{Name: strings.TrimPrefix(name, wardHeader), Value: []byte(value)})
+		}
+	}
+	return hs
+}
