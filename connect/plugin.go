@@ -1,0 +1,98 @@
+package connect
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/omconnect/omconnect/internal/registry"
+	"github.com/omconnect/omconnect/oms"
+)
+
+// A Kind is what a plugin's connectors are.
+type Kind string
+
+// The kinds.
+const (
+	KindSource Kind = "source"
+	KindSink   Kind = "sink"
+)
+
+// A Plugin is a kind of connector that a gateway can run.
+type Plugin struct {
+	Class   string // the value of connector.class, such as file-source
+	Kind    Kind
+	Version string // "" for the gateway's own
+	Doc     string // one sentence
+	Def     ConfigDef
+	// Needs returns the capabilities without which a configuration cannot
+	// run. Nil means that there are none.
+	Needs func(config oms.KeyValue) []oms.Need
+	// New makes an instance for one task. It does no I/O.
+	New func(Env) (Connector, error)
+}
+
+// Definition returns all keys of the plugin's connectors: its own, and those
+// that the runtime reads.
+func (p Plugin) Definition() ConfigDef { return definition(p) }
+
+// Plugins are the kinds of connector that a gateway knows. The zero value is
+// empty and ready for use.
+type Plugins struct {
+	byClass registry.Registry[Plugin]
+}
+
+// DefaultPlugins is where connectors register themselves when their package is
+// imported.
+var DefaultPlugins Plugins
+
+// Register adds a plugin to the default ones. It panics on a mistake in the
+// plugin's definition.
+func Register(p Plugin) { DefaultPlugins.Register(p) }
+
+// Register adds a plugin. It panics on a mistake in the plugin's definition:
+// no class, a class or key that is there twice, an unknown type, a default that
+// its own key refuses.
+func (ps *Plugins) Register(p Plugin) {
+	if p.New == nil || (p.Kind != KindSource && p.Kind != KindSink) {
+		panic(fmt.Sprintf("plugin %q has no New or no kind", p.Class))
+	}
+	seen := make(map[string]bool)
+	for _, k := range p.Def.Keys {
+		if k.Name == "" || seen[k.Name] || k.Doc == "" {
+			panic(fmt.Sprintf("plugin %s: key %q has no name, no documentation, or stands there twice", p.Class, k.Name))
+		}
+		seen[k.Name] = true
+		if !slices.Contains([]Type{"", String, Int, Long, Double, Bool, List, Millis, URL}, k.Type) {
+			panic(fmt.Sprintf("plugin %s: key %s has the unknown type %q", p.Class, k.Name, k.Type))
+		}
+		if k.Default == "" {
+			continue
+		}
+		r := oms.KeyValue{k.Name: k.Default}.Reader()
+		k.validate(r, oms.KeyValue{k.Name: k.Default})
+		if err := r.Err(); err != nil {
+			panic(fmt.Sprintf("plugin %s: a default is wrong: %v", p.Class, err))
+		}
+	}
+	ps.byClass.Register(p.Class, p)
+}
+
+// Lookup returns the plugin of a class, or ErrNotFound naming the known ones.
+func (ps *Plugins) Lookup(class string) (Plugin, error) {
+	p, err := ps.byClass.Lookup(class)
+	if err != nil {
+		return p, &oms.Error{Op: "find plugin", Code: oms.ErrNotFound, Err: err}
+	}
+	return p, nil
+}
+
+// All returns the plugins, sorted by class.
+func (ps *Plugins) All() []Plugin {
+	var all []Plugin
+	for _, class := range ps.byClass.Names() {
+		if p, err := ps.byClass.Lookup(class); err == nil {
+			all = append(all, p)
+		}
+	}
+	return all
+}

@@ -1,0 +1,248 @@
+package connect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/omconnect/omconnect/oms"
+)
+
+// Keys that the runtime itself reads, beside those of the connector's plugin.
+// Where Kafka Connect has a key, it has the same name here.
+var (
+	commonKeys = []Key{
+		{Name: "name", Doc: "Name of the connector.", Check: ValidName},
+		{Name: "connector.class", Required: true, Doc: "Class of the connector, as `omconnect plugins` lists them."},
+		{Name: "tasks.max", Type: Int, Default: "1", Min: 1, Max: 64, Doc: "Most tasks that the work is divided into."},
+		{Name: "broker", Doc: "Access point of the broker, or one of the names under `brokers` in gateway.yaml; the gateway's broker if not given."},
+		{Name: "rate.records.per.second", Type: Long, Default: "0", Min: 0, Max: 1e9, Doc: "Most records a second, of all tasks together; 0 for no limit."},
+		{Name: "rate.bytes.per.second", Type: Long, Default: "0", Min: 0, Max: 1e12, Doc: "Most bytes a second, of all tasks together; 0 for no limit."},
+		{Name: "restart.max.attempts", Type: Int, Default: "10", Min: -1, Max: 1e9, Doc: "How often a failure that is not known to pass by itself is tried again before the connector stands in FAILED; -1 for ever. Failures known to be temporary are tried for ever."},
+		{Name: "restart.backoff.ms", Type: Millis, Default: "1000", Min: 1, Max: 86_400_000, Doc: "Wait before the first new attempt; doubled for each further one."},
+		{Name: "restart.backoff.max.ms", Type: Millis, Default: "60000", Min: 1, Max: 86_400_000, Doc: "Longest wait between attempts."},
+		{Name: "restart.reset.ms", Type: Millis, Default: "600000", Min: 1, Max: 86_400_000, Doc: "Running that long without a failure starts the count of attempts anew."},
+		{Name: "errors.tolerance", Default: "none", Values: []string{"none"}, Doc: "What to do with a record that fails: none fails the task."},
+	}
+	sourceKeys = []Key{
+		{Name: "topic", Required: true, Doc: "Topic that the records go to.", Check: oms.ValidTopic},
+		{Name: "topic.creation.enable", Type: Bool, Default: "true", Doc: "Make the topic when it is missing."},
+		{Name: "topic.creation.default.partitions", Type: Int, Default: "-1", Min: -1, Max: 10_000, Doc: "Partitions of a topic that is made; -1 for the broker's default."},
+		{Name: "topic.creation.default.replication.factor", Type: Int, Default: "-1", Min: -1, Max: 100, Doc: "Replicas of a topic that is made; -1 for the broker's default."},
+		{Name: "inflight.max.records", Type: Int, Default: "10000", Min: 1, Max: 1e7, Doc: "Most records read and not yet confirmed by the broker."},
+		{Name: "inflight.max.bytes", Type: Long, Default: "33554432", Min: 1024, Max: 1 << 40, Doc: "Most bytes read and not yet confirmed by the broker."},
+		{Name: "offset.flush.interval.ms", Type: Millis, Default: "1000", Min: 1, Max: 3_600_000, Doc: "How often positions are committed."},
+		{Name: "uncommitted.max.records", Type: Int, Default: "200000", Min: 1, Max: 1e8, Doc: "Most records confirmed and not yet committed; the source waits then."},
+	}
+	sinkKeys = []Key{
+		{Name: "topics", Type: List, Required: true, Doc: "Topics to read, separated by commas.", Check: validTopics},
+		{Name: "consumer.group", Doc: "Group to read as; connect-<name> if not given.", Check: oms.ValidTopic},
+		{Name: "consumer.mode", Default: "pull", Values: []string{"pull", "push"}, Doc: "How the sink is fed: pull asks for batches, push is called with them."},
+		{Name: "consumer.auto.offset.reset", Default: "earliest", Values: []string{"earliest", "latest"}, Doc: "Where a new group starts."},
+		{Name: "consumer.max.poll.records", Type: Int, Default: "500", Min: 1, Max: 100_000, Doc: "Most records in one call of the sink."},
+		{Name: "inflight.max.records", Type: Int, Default: "10000", Min: 1, Max: 1e7, Doc: "Most records received and not yet acknowledged."},
+		{Name: "inflight.max.bytes", Type: Long, Default: "33554432", Min: 1024, Max: 1 << 40, Doc: "Most bytes received and not yet acknowledged."},
+	}
+)
+
+// foreignKeys is the closed table of Kafka Connect's framework keys that are
+// not honoured. An empty reason: ignored with a warning.
+var foreignKeys = map[string]string{
+	"tasks.max.enforce":                "",
+	"config.action.reload":             "",
+	"errors.log.enable":                "",
+	"errors.log.include.messages":      "",
+	"errors.retry.delay.max.ms":        "",
+	"errors.retry.timeout":             "retries are set by restart.max.attempts and restart.backoff.ms",
+	"topics.regex":                     "topics are listed by name under topics",
+	"transforms":                       "this version has no transforms",
+	"predicates":                       "this version has no predicates",
+	"exactly.once.support":             "delivery is at least once",
+	"transaction.boundary":             "delivery is at least once",
+	"offsets.storage.topic":            "positions are kept where the gateway's state is",
+	"initial_state":                    "it is a field of the request beside config, not a key of it",
+	"transaction.boundary.interval.ms": "delivery is at least once",
+}
+
+// foreignPrefixes is the same for families of keys.
+var foreignPrefixes = map[string]string{
+	"errors.deadletterqueue.": "this version has no dead-letter topics: a record that fails fails its task",
+	"transforms.":             "this version has no transforms",
+	"predicates.":             "this version has no predicates",
+	"producer.override.":      "the broker's client is configured by the options of its access point",
+	"consumer.override.":      "the broker's client is configured by the options of its access point",
+	"admin.override.":         "the broker's client is configured by the options of its access point",
+}
+
+// passThrough are the converters that do what happens anyway: bytes stay as
+// they are.
+var passThrough = map[string]bool{
+	"org.apache.kafka.connect.storage.StringConverter":       true,
+	"org.apache.kafka.connect.converters.ByteArrayConverter": true,
+	"org.apache.kafka.connect.storage.SimpleHeaderConverter": true,
+}
+
+// foreign sorts out the framework keys of Kafka Connect: it returns the
+// configuration without those that are ignored, a warning for each of them,
+// and a problem for each that is refused.
+func foreign(config oms.KeyValue) (rest oms.KeyValue, warnings []string, problems oms.KeyErrors) {
+	rest = make(oms.KeyValue, len(config))
+	for _, key := range config.Keys() {
+		known, reason := foreignKey(key, config[key])
+		switch {
+		case !known:
+			rest[key] = config[key]
+		case reason == "":
+			warnings = append(warnings, key+": ignored, it has no meaning here")
+		default:
+			problems = append(problems, oms.KeyError{Key: key, Problem: "not supported: " + reason})
+		}
+	}
+	return rest, warnings, problems
+}
+
+func foreignKey(key, value string) (known bool, reason string) {
+	if reason, known = foreignKeys[key]; known {
+		return true, reason
+	}
+	for prefix, reason := range foreignPrefixes {
+		if strings.HasPrefix(key, prefix) {
+			return true, reason
+		}
+	}
+	for _, converter := range []string{"key.converter", "value.converter", "header.converter"} {
+		if key == converter && !passThrough[value] {
+			return true, "keys, values and headers pass as the bytes they are; leave the converter out"
+		}
+		if key == converter || strings.HasPrefix(key, converter+".") {
+			return true, ""
+		}
+	}
+	return false, ""
+}
+
+// settings are the runtime's own keys of one connector, read.
+type settings struct {
+	tasksMax         int
+	broker           string
+	topic            string   // source; "" when its messages name theirs
+	topics           []string // sink
+	group            string   // sink
+	push             bool     // sink
+	start            oms.Start
+	pollRecords      int // sink
+	rateRecords      int64
+	rateBytes        int64
+	inflightRecords  int
+	inflightBytes    int
+	flushInterval    time.Duration
+	uncommittedMax   int64
+	createTopics     bool
+	partitions       int
+	replication      int
+	restart          restartPolicy
+	kind             Kind
+	connectorOptions oms.KeyValue // the plugin's own keys, with defaults
+}
+
+// restartPolicy says when a failed task is started again.
+type restartPolicy struct {
+	maxAttempts int // of failures not known to be temporary; -1: no limit
+	first, most time.Duration
+	reset       time.Duration
+}
+
+// wait returns how long to wait before the attempt of that number, from 1.
+func (p restartPolicy) wait(attempt int) time.Duration {
+	d := p.first
+	for i := 1; i < attempt && d < p.most; i++ {
+		d *= 2
+	}
+	return min(d, p.most)
+}
+
+// definition returns all keys of a plugin's connectors: its own, and those of
+// the runtime that it does not define itself.
+func definition(p Plugin) ConfigDef {
+	def := ConfigDef{Keys: p.Def.Keys, Check: p.Def.Check}
+	kindKeys := sourceKeys
+	if p.Kind == KindSink {
+		kindKeys = sinkKeys
+	}
+	for _, keys := range [][]Key{commonKeys, kindKeys} {
+		for _, k := range keys {
+			if _, own := p.Def.Key(k.Name); !own {
+				def.Keys = append(slices.Clip(def.Keys), k)
+			}
+		}
+	}
+	return def
+}
+
+// readSettings reads a configuration that has been validated.
+func readSettings(name string, p Plugin, config oms.KeyValue) (settings, error) {
+	r := definition(p).Complete(config).Reader()
+	s := settings{
+		kind:        p.Kind,
+		tasksMax:    r.Int("tasks.max"),
+		broker:      r.String("broker", DefaultBroker),
+		rateRecords: r.Int64("rate.records.per.second"),
+		rateBytes:   r.Int64("rate.bytes.per.second"),
+		restart: restartPolicy{
+			maxAttempts: r.Int("restart.max.attempts"),
+			first:       r.Millis("restart.backoff.ms"),
+			most:        r.Millis("restart.backoff.max.ms"),
+			reset:       r.Millis("restart.reset.ms"),
+		},
+		inflightRecords:  r.Int("inflight.max.records"),
+		inflightBytes:    r.Int("inflight.max.bytes"),
+		connectorOptions: p.Def.Complete(config),
+	}
+	if p.Kind == KindSink {
+		s.topics = r.List("topics")
+		s.group = r.String("consumer.group", "connect-"+name)
+		s.push = r.String("consumer.mode") == "push"
+		s.pollRecords = r.Int("consumer.max.poll.records")
+		if r.String("consumer.auto.offset.reset") == "latest" {
+			s.start.From = oms.StartLatest
+		}
+	} else {
+		s.topic = r.String("topic", "")
+		s.createTopics = r.Bool("topic.creation.enable")
+		s.partitions = max(0, r.Int("topic.creation.default.partitions"))
+		s.replication = max(0, r.Int("topic.creation.default.replication.factor"))
+		s.flushInterval = r.Millis("offset.flush.interval.ms")
+		s.uncommittedMax = r.Int64("uncommitted.max.records")
+	}
+	if r.Problems() > 0 {
+		return s, fmt.Errorf("read configuration: %w", r.Err())
+	}
+	return s, nil
+}
+
+// ValidName returns nil, or why a connector cannot have that name.
+func ValidName(name string) error {
+	const longest = 200 // bytes: a group named after it is still a valid topic everywhere
+	switch {
+	case name == "":
+		return fmt.Errorf("a connector needs a name")
+	case len(name) > longest:
+		return fmt.Errorf("the name has %d bytes, at most %d are allowed", len(name), longest)
+	case strings.Contains(name, "/"):
+		return fmt.Errorf("the name %.50q has a slash", name)
+	}
+	if err := oms.ValidTopic(name); err != nil {
+		return fmt.Errorf("the name %.50q has a space, a control character or invalid UTF-8", name)
+	}
+	return nil
+}
+
+func validTopics(list string) error {
+	for _, t := range oms.SplitList(list) {
+		if err := oms.ValidTopic(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,224 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/omconnect/omconnect/oms"
+)
+
+// A sinkRun moves messages from the broker into one sink task:
+//
+//	Receive → Put (→ Flush) → Ack
+//
+// The right to touch messages in hand is a token: the goroutine that handles
+// messages holds it, and so does the driver's while partitions go to somebody
+// else.
+type sinkRun struct {
+	t          *task
+	inst       *instance
+	sink       Sink
+	flusher    Flusher // nil if the sink has no Flush
+	tombstones bool    // the sink takes them
+	consumer   consumer
+	limiter    *limiter
+	token      chan struct{}
+	accepted   []*oms.Message // put and not flushed; whoever holds the token owns it
+	flushed    time.Time
+}
+
+// A consumer is what a sink needs of a pull or push consumer.
+type consumer interface {
+	Ack(ctx context.Context, msgs ...*oms.Message) error
+	Close(ctx context.Context) error
+	Owned(msgs []*oms.Message) []*oms.Message
+}
+
+const (
+	receiveWait = time.Second
+	flushEvery  = time.Second
+	topicWait   = time.Second // before looking again for a topic that is not there
+)
+
+func (t *task) runSink(soft, hard context.Context, j *job, client *oms.Client) (err error) {
+	s := &sinkRun{
+		t: t, inst: j.sess.inst, sink: j.sess.inst.conn.(Sink), // newInstance has checked it
+		limiter: t.limiter, token: make(chan struct{}, 1), flushed: time.Now(),
+	}
+	s.flusher, _ = s.sink.(Flusher)
+	if h, ok := s.sink.(TombstoneHandler); ok {
+		err := s.inst.call(soft, "HandlesTombstones", hookBound, func(context.Context) error {
+			s.tombstones = h.HandlesTombstones()
+			return nil
+		})
+		if err != nil {
+			return &Outcome{Stage: StageStart, Err: err}
+		}
+	}
+	close(j.started)
+	cfg := oms.ReceiverConfig{
+		Topics: t.set.topics, Group: t.set.group, Start: t.set.start,
+		MaxUnacked: t.set.inflightRecords, MaxUnackedBytes: t.set.inflightBytes, OnRevoked: s.revoked,
+	}
+	// A topic that is not there is never a failure: the sink waits for it.
+	for {
+		err := s.consume(soft, hard, client, cfg)
+		if oms.CodeOf(err) != oms.ErrNotFound || !isFetch(err) {
+			return err
+		}
+		select {
+		case <-time.After(topicWait):
+		case <-soft.Done():
+			return nil
+		}
+	}
+}
+
+// isFetch reports whether err is about the topic, not about what the sink
+// does with its messages.
+func isFetch(err error) bool {
+	o, ok := errors.AsType[*Outcome](err)
+	return ok && o.Stage == StageFetch
+}
+
+// deliver puts those of the messages that are still this consumer's, returns
+// them, and acknowledges those that are safe.
+func (s *sinkRun) deliver(soft, hard context.Context, msgs []*oms.Message) ([]*oms.Message, error) {
+	s.limiter.wait(soft, msgs)
+	if err := s.lock(hard); err != nil {
+		return nil, err
+	}
+	defer s.unlock()
+	owned := s.consumer.Owned(msgs)
+	if len(owned) > 0 {
+		if err := s.put(hard, owned); err != nil {
+			return nil, err
+		}
+	}
+	// A push consumer acknowledges what its handler returns from.
+	return owned, s.flushLocked(hard, len(owned) == 0 || s.t.set.push)
+}
+
+// put calls the sink. Invariant 2: nothing is acknowledged before the sink has
+// said that it is safe.
+func (s *sinkRun) put(ctx context.Context, msgs []*oms.Message) error {
+	good := msgs
+	var refused error
+	if i := s.firstTombstone(msgs); i >= 0 {
+		good = msgs[:i]
+		refused = &Outcome{Stage: StagePut, Messages: msgs[i : i+1], Err: &oms.Error{
+			Op: "put", Code: oms.ErrUnsupported, Err: errors.New("the message is a tombstone (it has no body), and this sink does not delete"),
+		}}
+	}
+	if len(good) > 0 {
+		err := s.inst.call(ctx, "Put", putBound, func(ctx context.Context) error { return s.sink.Put(ctx, good) })
+		safe, err := s.outcome(good, err)
+		if aerr := s.accept(ctx, safe); aerr != nil && err == nil {
+			err = aerr
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return refused
+}
+
+// outcome returns the messages that are safe after a Put, and what failed.
+func (s *sinkRun) outcome(msgs []*oms.Message, err error) ([]*oms.Message, error) {
+	if err == nil {
+		return msgs, nil
+	}
+	partial, ok := errors.AsType[*PartialError](err)
+	if !ok {
+		return nil, &Outcome{Stage: StagePut, Messages: msgs, Err: err}
+	}
+	if wrong := partial.valid(len(msgs)); wrong != nil {
+		return nil, &Outcome{Stage: StagePut, Messages: msgs, Err: wrong}
+	}
+	return msgs[:partial.Index], &Outcome{Stage: StagePut, Messages: msgs[partial.Index:], Err: partial.Err}
+}
+
+func (s *sinkRun) firstTombstone(msgs []*oms.Message) int {
+	if s.tombstones {
+		return -1
+	}
+	for i, m := range msgs {
+		if m.Body == nil {
+			return i
+		}
+	}
+	return -1
+}
+
+// accept acknowledges messages, or keeps them until they are flushed.
+func (s *sinkRun) accept(ctx context.Context, msgs []*oms.Message) error {
+	if len(msgs) == 0 {
+		return nil
+	}
+	if s.flusher != nil {
+		s.accepted = append(s.accepted, msgs...)
+		return nil
+	}
+	return s.ack(ctx, msgs)
+}
+
+// ack acknowledges safe messages. Those whose partition went to somebody else
+// meanwhile come again, there.
+func (s *sinkRun) ack(ctx context.Context, msgs []*oms.Message) error {
+	s.t.records.Add(int64(len(msgs)))
+	if err := s.consumer.Ack(ctx, msgs...); err != nil && oms.CodeOf(err) != oms.ErrStaleDelivery {
+		return &Outcome{Stage: StageAck, Err: err}
+	}
+	return nil
+}
+
+// flush makes accepted messages safe and acknowledges them.
+func (s *sinkRun) flush(ctx context.Context, now bool) error {
+	if s.flusher == nil {
+		return nil
+	}
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.unlock()
+	return s.flushLocked(ctx, now)
+}
+
+func (s *sinkRun) flushLocked(ctx context.Context, now bool) error {
+	due := now || time.Since(s.flushed) >= flushEvery || len(s.accepted) >= max(1, s.t.set.inflightRecords/2)
+	if s.flusher == nil || len(s.accepted) == 0 || !due {
+		return nil
+	}
+	if err := s.inst.call(ctx, "Flush", putBound, s.flusher.Flush); err != nil {
+		return &Outcome{Stage: StagePut, Messages: s.accepted, Err: fmt.Errorf("flush: %w", err)}
+	}
+	s.flushed = time.Now()
+	safe := s.accepted
+	s.accepted = nil
+	return s.ack(ctx, safe)
+}
+
+// revoked is called by the driver before partitions go to another member: what
+// is in hand of them is finished first, if there is time.
+func (s *sinkRun) revoked(ctx context.Context, _ []oms.Partition) {
+	if err := s.flush(ctx, true); err != nil {
+		s.t.logger.Warn("messages of a partition that goes to another member were not flushed; they come again", "error", err)
+		return
+	}
+	if s.flusher == nil && s.lock(ctx) == nil {
+		s.unlock()
+	}
+}
+
+func (s *sinkRun) lock(ctx context.Context) error {
+	select {
+	case s.token <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *sinkRun) unlock() { <-s.token }
