@@ -1,0 +1,136 @@
+package integration
+
+import (
+	"bufio"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+)
+
+const crashConfig = `
+connectors:
+  in: {connector.class: file-source, file: in.txt, topic: lines}
+  a: {connector.class: file-sink, file: a.txt, topics: lines}
+  b: {connector.class: file-sink, file: b.txt, topics: lines}
+`
+
+// TestKillsLoseNothing moves a file into two others while the gateway is
+// killed six times, at random points of the way, and with Redis the store too
+// is restarted once.
+func TestKillsLoseNothing(t *testing.T) {
+	const kills = 6
+	for state, total := range map[string]int{"embedded": 50_000, "redis": 200_000} {
+		t.Run(state, func(t *testing.T) {
+			seed := rand.Uint64()
+			t.Logf("seed %d", seed)
+			rng := rand.New(rand.NewPCG(seed, 0))
+			args := []string{"-c", "gateway.yaml"}
+			var redis *Redis
+			if state == "redis" {
+				redis = NewRedis(t)
+				args = append(args, "--state", redis.URL())
+			}
+			g := newGateway(t, args...)
+			g.file("gateway.yaml", crashConfig)
+			g.file("in.txt", input(total))
+			for i := range kills {
+				g.launch()
+				// The slices of the way differ in length, so that kills fall into
+				// reading, sending, committing and writing alike.
+				target := (total*i + rng.IntN(total)) / kills
+				g.until(fmt.Sprintf("%d lines in a.txt", target), func() bool { return g.lines("a.txt") >= target })
+				if redis != nil && i == kills/2 {
+					if err := redis.Restart(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				g.kill()
+			}
+			g.args = append(g.args, "--until-idle")
+			g.launch()
+			if code := g.exit(); code != 0 {
+				t.Fatalf("the last run ended with exit code %d", code)
+			}
+			for _, name := range []string{"a.txt", "b.txt"} {
+				repeats := g.wantAllLines(name, total)
+				t.Logf("%s: all %d lines, %d repeats after %d kills", name, total, repeats, kills)
+			}
+		})
+	}
+}
+
+// input returns numbered lines of different lengths.
+func input(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "%d %s|\n", i, strings.Repeat("x", i%97))
+	}
+	return b.String()
+}
+
+// wantAllLines checks that a file has all lines of input(total), whole, each
+// for the first time in order, and returns how many are repeats.
+func (g *gateway) wantAllLines(name string, total int) (repeats int) {
+	g.t.Helper()
+	f, err := os.Open(g.path(name))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer f.Close()
+	next := 0
+	scanner := bufio.NewScanner(f)
+	for line := 1; scanner.Scan(); line++ {
+		var i int
+		text := scanner.Text()
+		if _, err := fmt.Sscan(text, &i); err != nil || text != fmt.Sprintf("%d %s|", i, strings.Repeat("x", i%97)) {
+			g.t.Fatalf("%s:%d is torn: %q", name, line, text)
+		}
+		switch {
+		case i == next:
+			next++
+		case i < next:
+			repeats++
+		default:
+			g.t.Fatalf("%s:%d has number %d, but %d has not come yet", name, line, i, next)
+		}
+	}
+	if err := scanner.Err(); err != nil {
+		g.t.Fatal(err)
+	}
+	if next != total {
+		g.t.Fatalf("%s ends with number %d, want %d", name, next-1, total-1)
+	}
+	return repeats
+}
+
+// TestASecondKillWhileRecovering kills a gateway over and over while it starts,
+// before it has moved anything.
+func TestKillsWhileStartingLoseNothing(t *testing.T) {
+	const total = 5_000
+	g := newGateway(t, "-c", "gateway.yaml")
+	g.file("gateway.yaml", crashConfig)
+	g.file("in.txt", input(total))
+	for range 8 {
+		g.launch()
+		started := make(chan struct{})
+		go func() {
+			defer close(started)
+			for {
+				if _, err := os.Stat(g.path("data")); err == nil {
+					return
+				}
+			}
+		}()
+		<-started
+		g.kill()
+	}
+	g.args = append(g.args, "--until-idle")
+	g.launch()
+	if code := g.exit(); code != 0 {
+		t.Fatalf("the last run ended with exit code %d", code)
+	}
+	g.wantAllLines("a.txt", total)
+	g.wantAllLines("b.txt", total)
+}
