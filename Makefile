@@ -20,7 +20,7 @@ test: setup ## install what the tests need, then run them all with the race dete
 	$(TEST) -timeout=15m ./...
 
 .PHONY: test-full
-test-full: setup ## the same tests with full counts, which takes hours
+test-full: setup ## the same tests with the counts that a release is held to
 	OMCONNECT_TEST_FULL=1 $(TEST) -timeout=4h ./...
 
 .PHONY: setup

@@ -17,11 +17,11 @@ connectors:
 `
 
 // TestKillsLoseNothing moves a file into two others while the gateway is
-// killed six times, at random points of the way, and with Redis the store too
-// is restarted once.
+// killed, six times as a rule, at random points of the way, and with Redis the
+// store too is restarted once.
 func TestKillsLoseNothing(t *testing.T) {
-	const kills = 6
-	for state, total := range map[string]int{"embedded": 50_000, "redis": 200_000} {
+	kills := Count(6, 50)
+	for state, total := range map[string]int{"embedded": Count(50_000, 500_000), "redis": Count(200_000, 1_000_000)} {
 		t.Run(state, func(t *testing.T) {
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
@@ -105,14 +105,14 @@ func (g *gateway) wantAllLines(name string, total int) (repeats int) {
 	return repeats
 }
 
-// TestASecondKillWhileRecovering kills a gateway over and over while it starts,
-// before it has moved anything.
+// TestKillsWhileStartingLoseNothing kills a gateway over and over while it
+// starts, before it has moved anything.
 func TestKillsWhileStartingLoseNothing(t *testing.T) {
 	const total = 5_000
 	g := newGateway(t, "-c", "gateway.yaml")
 	g.file("gateway.yaml", crashConfig)
 	g.file("in.txt", input(total))
-	for range 8 {
+	for range Count(8, 100) {
 		g.launch()
 		started := make(chan struct{})
 		go func() {

@@ -30,11 +30,11 @@ connectors:
     table.name.format: copy
 `
 
-// TestAwkwardRowsArriveEqual moves 5,000 rows of values that are easily
-// changed on the way from one database into another, by a real gateway, then
-// an update and an insert.
+// TestAwkwardRowsArriveEqual moves rows of values that are easily changed on
+// the way from one database into another, by a real gateway, then an update
+// and an insert.
 func TestAwkwardRowsArriveEqual(t *testing.T) {
-	const total = 5_000
+	total := Count(5_000, 100_000)
 	g := newGateway(t, "-c", "gateway.yaml")
 	g.file("gateway.yaml", rowsConfig)
 	from := openDB(t, g.path("from.db"))

@@ -10,6 +10,19 @@ import (
 // RedisEnv is the environment variable that names a Redis for tests, as a URL.
 const RedisEnv = "OMCONNECT_TEST_REDIS"
 
+// FullEnv is the environment variable that asks for the counts that a release
+// is held to, as make test-full does.
+const FullEnv = "OMCONNECT_TEST_FULL"
+
+// Count returns how many of something a test takes: usual, or full where
+// [FullEnv] is set.
+func Count(usual, full int) int {
+	if os.Getenv(FullEnv) != "" {
+		return full
+	}
+	return usual
+}
+
 // RedisURL returns the URL of a Redis: the one that [RedisEnv] names, or else
 // one started for this test. Others may use the same: a test keeps to a key
 // prefix of its own and takes nothing for granted. Tests that stop the server
