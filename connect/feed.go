@@ -9,6 +9,7 @@ import (
 
 // consume opens a consumer and feeds the sink with it until soft is done.
 func (s *sinkRun) consume(soft, hard context.Context, client *oms.Client, cfg oms.ReceiverConfig) (err error) {
+	s.accepted = nil // what an earlier consumer had comes again
 	if err := ensureGroup(soft, s.t.rt.opts.Brokers, s.t.set); err != nil {
 		return ignoreStop(soft, &Outcome{Stage: StageFetch, Err: err})
 	}
@@ -26,7 +27,6 @@ func (s *sinkRun) consume(soft, hard context.Context, client *oms.Client, cfg om
 		}
 		s.consumer, run = pull, func() error { return s.pull(soft, hard, pull) }
 	}
-	s.accepted = nil // what an earlier consumer had comes again
 	defer func() {
 		ctx, cancel := bounded(hard, s.t.rt.opts.Grace)
 		defer cancel()

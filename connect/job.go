@@ -131,7 +131,8 @@ func (t *task) setUp(ctx context.Context, sess *session) error {
 	return t.seek(ctx, sess)
 }
 
-// seek tells a source where to go on. A position that cannot be read fails the
+// seek tells a source where to go on. Invariant 8: that is behind the last
+// commit, whatever was read after it. A position that cannot be read fails the
 // task: starting over in its place would be silent.
 func (t *task) seek(ctx context.Context, sess *session) error {
 	var stored map[offsets.Partition]offsets.Position

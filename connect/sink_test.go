@@ -112,8 +112,8 @@ func testHandOver(w *world, r *rand.Rand, mode string, flush bool) {
 	w.eventually(10*time.Minute, "everything is at the sink", func() bool { return len(missing(w.sink.bodies(), 600)) == 0 })
 	mu.Lock()
 	defer mu.Unlock()
-	if len(hands) < 5 {
-		w.t.Errorf("%d instances have put something, want all five tasks", len(hands))
+	if len(hands) < 3 {
+		w.t.Errorf("%d instances have put something, want the partitions to be shared", len(hands))
 	}
 }
 

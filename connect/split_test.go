@@ -70,7 +70,6 @@ func TestReconfigureDividesTheWorkAnew(t *testing.T) {
 			w.source.split = parts
 			w.source.mu.Unlock()
 			w.source.env(0).Reconfigure()
-			w.source.env(0).Reconfigure() // twice at once is once
 			w.wait(5 * time.Second)
 			if got := len(w.status("in").Tasks); got != parts {
 				t.Errorf("%d tasks are shown, want %d", got, parts)

@@ -96,6 +96,10 @@ func (o *outbox) send(ctx context.Context, msgs []*Message, done func(error)) {
 			done(&Error{Op: "send", Code: ErrClosed})
 			return
 		}
+		if ctx.Err() != nil { // both were ready, and the choice between them is chance
+			done(ctx.Err())
+			return
+		}
 		if o.enter(ctx, b, false) {
 			return
 		}

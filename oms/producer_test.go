@@ -317,3 +317,23 @@ func TestSendAfterCloseIsClosed(t *testing.T) {
 		t.Errorf("Send of nothing = %v", err)
 	}
 }
+
+// TestACancelledSendIsNotLetIn sends with a context that is done, through a
+// driver that does not look at it.
+func TestACancelledSendIsNotLetIn(t *testing.T) {
+	b := newBack()
+	p := producer(t, b)
+	defer closing(t, p)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 { // were it let in, it would be by chance
+		outcome := make(chan error, 1)
+		p.SendAsync(ctx, []*oms.Message{message("k", "1")}, func(err error) { outcome <- err })
+		if err := <-outcome; !errors.Is(err, context.Canceled) {
+			t.Fatalf("SendAsync = %v, want the context's error", err)
+		}
+	}
+	if got := b.bodies(); len(got) > 0 {
+		t.Errorf("stored %d messages, want none", len(got))
+	}
+}
