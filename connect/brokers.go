@@ -87,11 +87,13 @@ func displayName(name string) string {
 	if name == DefaultBroker {
 		return "(default)"
 	}
-	if ap, err := oms.ParseAccessPoint(name); err == nil {
+	ap, err := oms.ParseAccessPoint(name)
+	switch {
+	case err == nil:
 		return ap.String()
-	}
-	if strings.ContainsAny(name, ":/@") {
+	case strings.ContainsAny(name, ":/@"):
 		return "(not an access point)" // what was meant may hold a password
+	default:
+		return fmt.Sprintf("%.50q", name)
 	}
-	return fmt.Sprintf("%.50q", name)
 }
