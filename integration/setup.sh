@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes sure that what the tests need besides Go is there: a C compiler for the
-# race detector, and redis-server. What is missing is installed from Debian's
-# packages where that is allowed; otherwise this says what to install, and fails.
+# race detector, redis-server, and curl for the README's session. What is
+# missing is installed from Debian's packages where that is allowed; otherwise
+# this says what to install, and fails.
 set -eu
 
 command -v go >/dev/null || {
@@ -15,6 +16,7 @@ need() { # program, packages
 }
 need "$(go env CC)" "gcc libc6-dev"
 need redis-server redis-server
+need curl curl
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
