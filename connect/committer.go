@@ -35,8 +35,9 @@ func newCommitter(store offsets.Positions, lease *keeper, t *tracker, every time
 	}
 }
 
-// run commits every interval, and a full load at once, until ctx is done. It returns an error that the
-// task cannot go on with; while the store is away it tries again.
+// run commits every interval, and a full load at once, until ctx is done. It
+// returns an error that the task cannot go on with; while the store is away it
+// tries again.
 func (c *committer) run(ctx context.Context) error {
 	ticker := time.NewTicker(c.every)
 	defer ticker.Stop()

@@ -2,6 +2,7 @@ package connect
 
 import (
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,6 +48,11 @@ func (t *tracker) add(msgs []*oms.Message) *tracked {
 		if m.Origin != nil && m.Origin.Position != "" {
 			b.positions[offsets.Partition(m.Origin.Partition)] = offsets.Position(m.Origin.Position)
 		}
+	}
+	// A source may cut the positions of a poll from one long text. What waits
+	// for its commit must not keep that alive.
+	for part, pos := range b.positions {
+		b.positions[part] = offsets.Position(strings.Clone(string(pos)))
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/omconnect/omconnect/offsets"
 	"github.com/omconnect/omconnect/oms"
@@ -74,5 +75,17 @@ func TestTrackerCommitsUpToTheFirstHole(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestTrackerDoesNotKeepTheTextThatPositionsWereCutFrom(t *testing.T) {
+	poll := `{"n":1}{"n":2}` // stands for the positions of a whole poll
+	last := poll[7:]
+	tr := newTracker(0)
+	tr.confirm(tr.add([]*oms.Message{{Origin: &oms.Origin{Partition: `{}`, Position: last}}}))
+	ps, _ := tr.take()
+	got := string(ps[`{}`])
+	if got != last || unsafe.StringData(got) == unsafe.StringData(last) {
+		t.Errorf("the position is %s, and the source's own text: want a copy of %s", got, last)
 	}
 }
