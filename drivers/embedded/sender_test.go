@@ -170,8 +170,8 @@ func TestAnswersThatDoNotComeAreUnknownAndNothingIsStoredTwice(t *testing.T) {
 	c := openConn(t, n.point("right", "?publish.timeout.ms=300"))
 	muteTopic(t, n, "t")
 	s := openSender(t, c, oms.SenderConfig{})
-	unknown := 0
-	for _, m := range numbered("t", 0, 3) {
+	for i, m := range numbered("t", 0, 3) {
+		unknown := false
 		for { // as the front resends: the same message
 			outcome := make(chan error, 1)
 			s.SendAsync(t.Context(), []*oms.Message{m}, func(err error) { outcome <- err })
@@ -179,15 +179,16 @@ func TestAnswersThatDoNotComeAreUnknownAndNothingIsStoredTwice(t *testing.T) {
 			if err == nil {
 				break // found in the stream: it was stored at the first attempt
 			}
-			if errors.Is(err, oms.ErrUnknown) {
-				unknown++
-			} else if !errors.Is(err, oms.ErrAborted) {
+			unknown = unknown || errors.Is(err, oms.ErrUnknown)
+			// A busy machine may not answer what the sender asks between
+			// the attempts in time either: then nothing was tried.
+			if code := oms.CodeOf(err); code != oms.ErrAborted && !code.Temporary() {
 				t.Fatalf("got %v, want ErrUnknown", err)
 			}
 		}
-	}
-	if unknown != 3 {
-		t.Errorf("%d outcomes were unknown, want one for each message", unknown)
+		if !unknown {
+			t.Errorf("message %d: no outcome was unknown", i)
+		}
 	}
 	m := openMember(t, c, group("g"))
 	if diff := cmp.Diff([]string{"0", "1", "2"}, bodies(m.get(t, 3))); diff != "" {
