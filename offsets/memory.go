@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -198,6 +199,22 @@ func (m *Memory) Load(ctx context.Context, connector string) (map[Partition]Posi
 		maps.Copy(ps, c.positions)
 	}
 	return ps, nil
+}
+
+// Connectors implements Positions.
+func (m *Memory) Connectors(ctx context.Context) ([]string, error) {
+	if err := m.enter(ctx, "list connectors with positions"); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	var names []string
+	for name, c := range m.connectors {
+		if len(c.positions) > 0 {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
 }
 
 // Commit implements Positions.

@@ -75,6 +75,9 @@ type Positions interface {
 	// task committed them. One that cannot be read is ErrFormat naming the
 	// connector and the partition; it is never left out.
 	Load(ctx context.Context, connector string) (map[Partition]Position, error)
+	// Connectors returns the names of all connectors that positions are kept
+	// of, defined or not, in order.
+	Connectors(ctx context.Context) ([]string, error)
 	// Commit stores all the positions or none. It returns ErrFormat when one
 	// is not a JSON object, ErrFenced when the lease is no longer its task's,
 	// and ErrStateLost when the store has forgotten the connector. Time plays

@@ -35,6 +35,23 @@ func (s *Store) Load(ctx context.Context, name string) (map[offsets.Partition]of
 	return ps, nil
 }
 
+// Connectors implements offsets.Positions.
+func (s *Store) Connectors(ctx context.Context) ([]string, error) {
+	var names []string // in order, as buckets are
+	err := s.view(ctx, "list connectors with positions", "", func(tx *bolt.Tx) error {
+		return tx.Bucket(bucketConnectors).ForEachBucket(func(name []byte) error {
+			if first, _ := openConnector(tx, string(name)).positions.Cursor().First(); first != nil {
+				names = append(names, string(name))
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return names, nil
+}
+
 // Commit implements offsets.Positions. What is committed is on the disk.
 func (s *Store) Commit(ctx context.Context, l offsets.Lease, ps map[offsets.Partition]offsets.Position) error {
 	const op = "commit positions"

@@ -19,6 +19,7 @@ type broken struct {
 	renew    func(context.Context, offsets.Lease, time.Duration) (offsets.Lease, error)
 	release  func(context.Context, offsets.Lease) error
 	load     func(context.Context, string) (map[offsets.Partition]offsets.Position, error)
+	list     func(context.Context) ([]string, error)
 	commit   func(context.Context, offsets.Lease, map[offsets.Partition]offsets.Position) error
 	alter    func(context.Context, string, map[offsets.Partition]offsets.Position, []offsets.Partition) error
 	put      func(context.Context, offsets.Definition) (int64, error)
@@ -59,6 +60,8 @@ func (s *broken) Release(ctx context.Context, l offsets.Lease) error { return s.
 func (s *broken) Load(ctx context.Context, c string) (map[offsets.Partition]offsets.Position, error) {
 	return s.load(ctx, c)
 }
+
+func (s *broken) Connectors(ctx context.Context) ([]string, error) { return s.list(ctx) }
 
 func (s *broken) Commit(ctx context.Context, l offsets.Lease, ps map[offsets.Partition]offsets.Position) error {
 	return s.commit(ctx, l, ps)
@@ -122,7 +125,7 @@ func (s *broken) loadChecked(ctx context.Context, c string) (map[offsets.Partiti
 func newBroken(m *offsets.Memory) *broken {
 	s := &broken{
 		Memory: m, granted: make(map[offsets.Owner]offsets.Lease), damaged: make(map[string]map[offsets.Partition]string),
-		acquire: m.Acquire, renew: m.Renew, release: m.Release, commit: m.Commit, alter: m.Alter,
+		acquire: m.Acquire, renew: m.Renew, release: m.Release, list: m.Connectors, commit: m.Commit, alter: m.Alter,
 		put: m.Put, remove: m.Remove, watch: m.Watch, publish: m.Publish, id: m.ID, closeAll: m.Close,
 	}
 	s.load = s.loadChecked

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/omconnect/omconnect/offsets"
 	"github.com/omconnect/omconnect/oms"
@@ -18,6 +19,7 @@ var positionRules = []rule{
 	{"CommitForgotten", "a commit for a connector that the store has forgotten is ErrStateLost, and makes nothing up", always, checkCommitForgotten},
 	{"TokenPerTask", "the owner of one task cannot commit as another", always, checkTokenPerTask},
 	{"AllTasks", "Load has the positions of all tasks, whoever asks", always, checkAllTasks},
+	{"Connectors", "every connector that has positions is listed once, in order, defined or not, and no other", always, checkConnectors},
 	{"Repeat", "the same commit twice is the same as once", always, checkRepeat},
 	{"Large", "10,000 positions go in one commit", always, checkLarge},
 	{"EmptyCommit", "a commit of nothing still tells whether the lease is good", always, checkEmptyCommit},
@@ -43,6 +45,21 @@ func checkCommitLoads(ctx context.Context, b *bench) {
 	b.ok("commit", b.Commit(ctx, l, positions(`{"p":2}`, `{"n":3}`, `{"p":3}`, `{"n":4}`)))
 	b.stored(ctx, "c", positions(`{"p":1}`, `{"n":1}`, `{"p":2}`, `{"n":3}`, `{"p":3}`, `{"n":4}`))
 	b.stored(ctx, "another", nil)
+}
+
+func checkConnectors(ctx context.Context, b *bench) {
+	names := []string{"a", "a%2F*?[x]", "b", "b:pos", "é{1}"}
+	for i := len(names) - 1; i >= 0; i-- {
+		l := b.acquire(ctx, names[i], i, "a")
+		b.ok("commit", b.Commit(ctx, l, positions(`{"p":1}`, `{"n":1}`, `{"p":2}`, `{"n":1}`)))
+	}
+	b.acquire(ctx, "without positions", 0, "a")
+	b.put(ctx, definition("only defined"))
+	got, err := b.Store.Connectors(ctx)
+	b.ok("list connectors", err)
+	if !slices.Equal(got, names) {
+		b.fail("the connectors with positions are %q, want %q", got, names)
+	}
 }
 
 // awkward are JSON objects that careless storing would change.

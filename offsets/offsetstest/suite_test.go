@@ -145,6 +145,16 @@ var faults = []struct {
 			return s.Memory.Commit(ctx, l, ps)
 		}
 	}},
+	{"only defined connectors are listed", []string{"Connectors"}, func(s *broken) {
+		s.list = func(ctx context.Context) ([]string, error) {
+			defs, err := s.Memory.List(ctx)
+			var names []string
+			for _, d := range defs {
+				names = append(names, d.Name)
+			}
+			return names, err
+		}
+	}},
 	{"deleting is forgotten", []string{"AlterSetsAndDeletes", "MendCorrupt"}, func(s *broken) {
 		s.alter = func(ctx context.Context, c string, set map[offsets.Partition]offsets.Position, _ []offsets.Partition) error {
 			return s.Memory.Alter(ctx, c, set, nil)

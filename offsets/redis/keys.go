@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -38,6 +39,26 @@ func (k keys) lease(o offsets.Owner) string {
 
 func (k keys) connector(name string) string {
 	return k.prefix + ":{" + k.namespace + ":" + encode(name) + "}:"
+}
+
+// allPositions is the pattern of the keys of positions.
+func (k keys) allPositions() string {
+	escape := strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`, "]", `\]`)
+	return escape.Replace(k.prefix) + ":{" + escape.Replace(k.namespace) + ":*}:pos"
+}
+
+// connectorOf returns the connector whose positions are at a key.
+func (k keys) connectorOf(key string) (string, bool) {
+	encoded, ok := strings.CutPrefix(key, k.prefix+":{"+k.namespace+":")
+	if !ok {
+		return "", false
+	}
+	encoded, ok = strings.CutSuffix(encoded, "}:pos")
+	if !ok {
+		return "", false
+	}
+	name, err := url.PathUnescape(encoded)
+	return name, err == nil && encode(name) == encoded
 }
 
 // encode percent-encodes every byte that is not a letter, a digit, or one of

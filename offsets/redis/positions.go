@@ -2,9 +2,15 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/omconnect/omconnect/offsets"
 	"github.com/omconnect/omconnect/oms"
@@ -34,6 +40,48 @@ func (s *Store) Load(ctx context.Context, connector string) (map[offsets.Partiti
 			return ps, nil
 		}
 	}
+}
+
+// Connectors implements offsets.Positions. It looks through all keys of the
+// server, so it is for rare occasions.
+func (s *Store) Connectors(ctx context.Context) ([]string, error) {
+	const op = "list connectors with positions"
+	if err := s.enter(ctx, op, ""); err != nil {
+		return nil, err
+	}
+	var mu sync.Mutex
+	found := make(map[string]bool) // a scan may tell a key twice
+	look := func(ctx context.Context, node goredis.Cmdable) error {
+		keys := node.Scan(ctx, 0, s.keys.allPositions(), scanCount).Iterator()
+		for keys.Next(ctx) {
+			mu.Lock()
+			if name, ok := s.keys.connectorOf(keys.Val()); ok {
+				found[name] = true
+			}
+			mu.Unlock()
+		}
+		return keys.Err()
+	}
+	var err error
+	if cluster, ok := s.client.(*goredis.ClusterClient); ok {
+		err = cluster.ForEachMaster(ctx, func(ctx context.Context, node *goredis.Client) error { return look(ctx, node) })
+	} else {
+		err = look(ctx, s.client)
+	}
+	if err != nil {
+		return nil, s.fail(ctx, op, "", err)
+	}
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		ps, err := s.Load(ctx, name)
+		if err != nil && !errors.Is(err, oms.ErrFormat) { // what cannot be read is there
+			return nil, err
+		}
+		if err != nil || len(ps) > 0 {
+			names = append(names, name)
+		}
+	}
+	return names, nil
 }
 
 // collect adds the positions among fields and values in turn to ps.
