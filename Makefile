@@ -23,6 +23,10 @@ test: setup ## install what the tests need, then run them all with the race dete
 test-full: setup ## the same tests with the counts that a release is held to
 	OMCONNECT_TEST_FULL=1 $(TEST) -timeout=4h ./...
 
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (30s)
+	@tools/fuzz.sh $(or $(FUZZTIME),30s)
+
 .PHONY: setup
 setup:
 	@integration/setup.sh
