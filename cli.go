@@ -21,6 +21,8 @@ type commandLine struct {
 	Connectors connectorsCommand `cmd:"" help:"See and control the connectors of a running gateway."`
 	Validate   validateCommand   `cmd:"" help:"Check a gateway.yaml or the configuration of a connector, without asking any broker."`
 	Plugins    pluginsCommand    `cmd:"" help:"List the classes of connectors, or the keys of one."`
+	Send       sendCommand       `cmd:"" help:"Send lines to a topic of any broker."`
+	Receive    receiveCommand    `cmd:"" help:"Print the messages of topics of any broker."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -139,6 +140,20 @@ func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	p := begin(t, args...)
 	return p.wait(), p.out.String(), p.err.String()
+}
+
+// eventually waits until cond holds.
+func eventually(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for limit := time.After(time.Minute); !cond(); {
+		select {
+		case <-again.C:
+		case <-limit:
+			t.Fatalf("%s does not happen", what)
+		}
+	}
 }
 
 // write makes a file of the test's own, and returns its path.

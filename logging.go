@@ -18,6 +18,19 @@ func (f logFlags) logger(w io.Writer) *slog.Logger {
 	if err := level.UnmarshalText([]byte(f.Level)); err != nil {
 		level = slog.LevelInfo
 	}
+	return f.from(level, w)
+}
+
+// warnings is the logger of a command that is used by hand: it says what is
+// wrong, or everything if it is asked to.
+func (f logFlags) warnings(w io.Writer) *slog.Logger {
+	if f.Level == "info" {
+		return f.from(slog.LevelWarn, w)
+	}
+	return f.logger(w)
+}
+
+func (f logFlags) from(level slog.Level, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level, ReplaceAttr: redactAttr}
 	if f.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, options))
