@@ -23,6 +23,7 @@ type commandLine struct {
 	Plugins    pluginsCommand    `cmd:"" help:"List the classes of connectors, or the keys of one."`
 	Send       sendCommand       `cmd:"" help:"Send lines to a topic of any broker."`
 	Receive    receiveCommand    `cmd:"" help:"Print the messages of topics of any broker."`
+	State      stateCommand      `cmd:"" help:"Copy definitions and positions from one state to another."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 
