@@ -24,6 +24,8 @@ type commandLine struct {
 	Send       sendCommand       `cmd:"" help:"Send lines to a topic of any broker."`
 	Receive    receiveCommand    `cmd:"" help:"Print the messages of topics of any broker."`
 	State      stateCommand      `cmd:"" help:"Copy definitions and positions from one state to another."`
+	Completion completionCommand `cmd:"" help:"Print what a shell needs to complete commands, flags and names."`
+	Complete   completeCommand   `cmd:"" hidden:"" help:"Print what the last word may become."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 
@@ -66,6 +68,7 @@ func newParser(grammar *commandLine, options ...kong.Option) (*kong.Kong, error)
 		kong.Description("A gateway between databases, files and message brokers, after the OpenMessaging Connect draft."),
 		kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.Vars{"url": defaultURL},
 		kong.Bind(&grammar.logFlags, &connect.DefaultPlugins),
 	)...)
 	if err != nil {

@@ -16,11 +16,14 @@ import (
 	"github.com/omconnect/omconnect/rest/client"
 )
 
+// defaultURL is the address of a gateway that was told nothing.
+const defaultURL = "http://" + defaultListen
+
 // connectorsCommand is omconnect connectors: the client of the REST API.
 type connectorsCommand struct {
 	outputFlag
 
-	URL string `env:"OMCONNECT_URL" default:"http://127.0.0.1:8083" help:"Address of the gateway."`
+	URL string `env:"OMCONNECT_URL" default:"${url}" help:"Address of the gateway."`
 
 	List    listConnectors   `cmd:"" help:"List the connectors and what they are doing."`
 	Create  createConnector  `cmd:"" help:"Create a connector."`
