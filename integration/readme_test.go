@@ -75,8 +75,13 @@ func block(t *testing.T, language, first string) []string {
 // sh runs a line of the README in the gateway's folder.
 func (g *gateway) sh(line string) string {
 	g.t.Helper()
+	bin, err := program()
+	if err != nil {
+		g.t.Fatal(err)
+	}
 	cmd := exec.CommandContext(g.t.Context(), "sh", "-c", strings.ReplaceAll(line, "127.0.0.1:8083", g.addr))
 	cmd.Dir = g.dir
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(bin)+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		g.t.Fatalf("$ %s\n%s%v", line, out, err)
