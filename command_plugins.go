@@ -2,6 +2,7 @@ package omconnect
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,7 +18,7 @@ type outputFlag struct {
 type pluginsCommand struct {
 	outputFlag
 
-	Class string `arg:"" optional:"" help:"A class, to see its keys."`
+	Class string `arg:"" optional:"" help:"A class, or the type of a transform, predicate or converter, to see its keys."`
 }
 
 // A pluginInfo is a class as JSON has it.
@@ -39,24 +40,54 @@ type keyInfo struct {
 	Doc      string   `json:"doc"`
 }
 
-// Run lists the classes, or the keys of one.
-func (c *pluginsCommand) Run(s *streams, plugins *connect.Plugins) error {
-	if c.Class == "" {
-		return c.list(s, plugins.All())
-	}
-	p, err := plugins.Lookup(c.Class)
-	if err != nil {
-		return badUsage("there is no class %s; omconnect plugins lists those that there are", c.Class)
-	}
-	return c.keys(s, p)
+// A plugin is what configurations can name, with its keys.
+type plugin struct {
+	name, kind, doc string
+	keys            []connect.Key
 }
 
-func (c *pluginsCommand) list(s *streams, all []connect.Plugin) error {
+// allPlugins returns the connectors, then what can stand on their way.
+func allPlugins(plugins *connect.Plugins) (all []plugin) {
+	for _, p := range plugins.All() {
+		all = append(all, plugin{p.Class, string(p.Kind), p.Doc, p.Definition().Keys})
+	}
+	for _, p := range plugins.Transforms() {
+		all = append(all, plugin{p.Type, "transform", p.Doc, p.Def.Keys})
+	}
+	for _, p := range plugins.Predicates() {
+		all = append(all, plugin{p.Type, "predicate", p.Doc, p.Def.Keys})
+	}
+	for _, p := range plugins.Converters() {
+		all = append(all, plugin{p.Type, "converter", p.Doc, p.Def.Keys})
+	}
+	return all
+}
+
+// Run lists the plugins, or the keys of those with one name: a transform and a
+// predicate may share it.
+func (c *pluginsCommand) Run(s *streams, plugins *connect.Plugins) error {
+	all := allPlugins(plugins)
+	if c.Class == "" {
+		return c.list(s, all)
+	}
+	named := slices.DeleteFunc(all, func(p plugin) bool { return p.name != c.Class })
+	if len(named) == 0 {
+		return badUsage("there is no class %s; omconnect plugins lists those that there are", c.Class)
+	}
+	for _, p := range named {
+		if err := c.keys(s, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *pluginsCommand) list(s *streams, all []plugin) error {
 	infos := make([]pluginInfo, 0, len(all))
 	rows := make([][]string, 0, len(all))
 	for _, p := range all {
-		infos = append(infos, pluginInfo{Class: p.Class, Kind: string(p.Kind), Doc: p.Doc})
-		rows = append(rows, []string{p.Class, string(p.Kind), p.Doc})
+		infos = append(infos, pluginInfo{Class: p.name, Kind: p.kind, Doc: p.doc})
+		rows = append(rows, []string{p.name, p.kind, p.doc})
 	}
 	if c.Output == "json" {
 		return writeJSON(s.out, infos)
@@ -64,10 +95,10 @@ func (c *pluginsCommand) list(s *streams, all []connect.Plugin) error {
 	return writeTable(s.out, []string{"CLASS", "KIND", "DOES"}, rows)
 }
 
-func (c *pluginsCommand) keys(s *streams, p connect.Plugin) error {
-	info := pluginInfo{Class: p.Class, Kind: string(p.Kind), Doc: p.Doc}
+func (c *pluginsCommand) keys(s *streams, p plugin) error {
+	info := pluginInfo{Class: p.name, Kind: p.kind, Doc: p.doc}
 	var rows [][]string
-	for _, k := range p.Definition().Keys {
+	for _, k := range p.keys {
 		kind := string(cmp.Or(k.Type, connect.String))
 		info.Keys = append(info.Keys, keyInfo{
 			Name: k.Name, Type: kind, Default: k.Default, Required: k.Required, Values: k.Values, Secret: k.Secret, Doc: k.Doc,
@@ -77,8 +108,11 @@ func (c *pluginsCommand) keys(s *streams, p connect.Plugin) error {
 	if c.Output == "json" {
 		return writeJSON(s.out, info)
 	}
-	if err := writeTable(s.out, nil, [][]string{{p.Class + " (" + string(p.Kind) + "): " + p.Doc}}); err != nil {
+	if err := writeTable(s.out, nil, [][]string{{p.name + " (" + p.kind + "): " + p.doc}}); err != nil {
 		return err
+	}
+	if len(rows) == 0 {
+		return nil
 	}
 	return writeTable(s.out, []string{"KEY", "TYPE", "DEFAULT", "MEANING"}, rows)
 }

@@ -87,6 +87,8 @@ func (c *Catalog) definition(req Request) (offsets.Definition, error) {
 	}
 	rest, warnings, refused := foreign(config)
 	problems = append(problems, refused...)
+	rest, ignored, wrongChain := checkChain(c.plugins, p.Kind, rest)
+	warnings, problems = append(warnings, ignored...), append(problems, wrongChain...)
 	if broker, ok := rest["broker"]; ok {
 		if _, err := c.brokers.Capabilities(broker); err != nil {
 			problems = append(problems, oms.KeyError{Key: "broker", Problem: err.Error()})

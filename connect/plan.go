@@ -76,7 +76,11 @@ func (s *supervisor) tryDivide(ctx context.Context) (Plugin, settings, []oms.Key
 	if err := refused.OrNil(); err != nil {
 		return p, settings{}, nil, err
 	}
-	if err := definition(p).Validate(config); err != nil {
+	rest, _, wrong := checkChain(s.rt.opts.Plugins, p.Kind, config)
+	if err := wrong.OrNil(); err != nil {
+		return p, settings{}, nil, err
+	}
+	if err := definition(p).Validate(rest); err != nil {
 		return p, settings{}, nil, err
 	}
 	set, err := readSettings(s.name, p, config)

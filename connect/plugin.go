@@ -2,7 +2,6 @@ package connect
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/omconnect/omconnect/internal/registry"
 	"github.com/omconnect/omconnect/oms"
@@ -35,10 +34,13 @@ type Plugin struct {
 // that the runtime reads.
 func (p Plugin) Definition() ConfigDef { return definition(p) }
 
-// Plugins are the kinds of connector that a gateway knows. The zero value is
-// empty and ready for use.
+// Plugins are the kinds of connector that a gateway knows, and the transforms,
+// predicates and converters. The zero value is empty and ready for use.
 type Plugins struct {
-	byClass registry.Registry[Plugin]
+	byClass    registry.Registry[Plugin]
+	transforms aliased[TransformPlugin]
+	predicates aliased[PredicatePlugin]
+	converters aliased[ConverterPlugin]
 }
 
 // DefaultPlugins is where connectors register themselves when their package is
@@ -56,24 +58,7 @@ func (ps *Plugins) Register(p Plugin) {
 	if p.New == nil || (p.Kind != KindSource && p.Kind != KindSink) {
 		panic(fmt.Sprintf("plugin %q has no New or no kind", p.Class))
 	}
-	seen := make(map[string]bool)
-	for _, k := range p.Def.Keys {
-		if k.Name == "" || seen[k.Name] || k.Doc == "" {
-			panic(fmt.Sprintf("plugin %s: key %q has no name, no documentation, or stands there twice", p.Class, k.Name))
-		}
-		seen[k.Name] = true
-		if !slices.Contains([]Type{"", String, Int, Long, Double, Bool, List, Millis, URL}, k.Type) {
-			panic(fmt.Sprintf("plugin %s: key %s has the unknown type %q", p.Class, k.Name, k.Type))
-		}
-		if k.Default == "" {
-			continue
-		}
-		r := oms.KeyValue{k.Name: k.Default}.Reader()
-		k.validate(r, oms.KeyValue{k.Name: k.Default})
-		if err := r.Err(); err != nil {
-			panic(fmt.Sprintf("plugin %s: a default is wrong: %v", p.Class, err))
-		}
-	}
+	checkDef("plugin "+p.Class, p.Def, true)
 	ps.byClass.Register(p.Class, p)
 }
 

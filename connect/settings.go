@@ -24,6 +24,10 @@ var (
 		{Name: "restart.backoff.max.ms", Type: Millis, Default: "60000", Min: 1, Max: 86_400_000, Doc: "Longest wait between attempts."},
 		{Name: "restart.reset.ms", Type: Millis, Default: "600000", Min: 1, Max: 86_400_000, Doc: "Running that long without a failure starts the count of attempts anew."},
 		{Name: "errors.tolerance", Default: "none", Values: []string{"none"}, Doc: "What to do with a record that fails: none fails the task."},
+		{Name: "transforms", Type: List, Doc: "Aliases of the transforms that change each record, in their order. Each has the keys transforms.ALIAS.type, .predicate, .negate, and those of its type."},
+		{Name: "predicates", Type: List, Doc: "Aliases of the predicates that transforms name. Each has the keys predicates.ALIAS.type and those of its type."},
+		{Name: "key.converter", Doc: "Converter of the keys in the broker, with its keys key.converter.NAME; as they are if not given."},
+		{Name: "value.converter", Doc: "Converter of the values in the broker, with its keys value.converter.NAME; as they are if not given."},
 	}
 	sourceKeys = []Key{
 		{Name: "topic", Required: true, Doc: "Topic that the records go to.", Check: oms.ValidTopic},
@@ -56,8 +60,6 @@ var foreignKeys = map[string]string{
 	"errors.retry.delay.max.ms":        "",
 	"errors.retry.timeout":             "retries are set by restart.max.attempts and restart.backoff.ms",
 	"topics.regex":                     "topics are listed by name under topics",
-	"transforms":                       "this version has no transforms",
-	"predicates":                       "this version has no predicates",
 	"exactly.once.support":             "delivery is at least once",
 	"transaction.boundary":             "delivery is at least once",
 	"offsets.storage.topic":            "positions are kept where the gateway's state is",
@@ -68,16 +70,14 @@ var foreignKeys = map[string]string{
 // foreignPrefixes is the same for families of keys.
 var foreignPrefixes = map[string]string{
 	"errors.deadletterqueue.": "this version has no dead-letter topics: a record that fails fails its task",
-	"transforms.":             "this version has no transforms",
-	"predicates.":             "this version has no predicates",
 	"producer.override.":      "the broker's client is configured by the options of its access point",
 	"consumer.override.":      "the broker's client is configured by the options of its access point",
 	"admin.override.":         "the broker's client is configured by the options of its access point",
 }
 
-// passThrough are the converters that do what happens anyway: bytes stay as
-// they are.
-var passThrough = map[string]bool{
+// headerConverters are the header converters that do what happens anyway:
+// bytes stay as they are.
+var headerConverters = map[string]bool{
 	"org.apache.kafka.connect.storage.StringConverter":       true,
 	"org.apache.kafka.connect.converters.ByteArrayConverter": true,
 	"org.apache.kafka.connect.storage.SimpleHeaderConverter": true,
@@ -111,13 +111,12 @@ func foreignKey(key, value string) (known bool, reason string) {
 			return true, reason
 		}
 	}
-	for _, converter := range []string{"key.converter", "value.converter", "header.converter"} {
-		if key == converter && !passThrough[value] {
-			return true, "keys, values and headers pass as the bytes they are; leave the converter out"
-		}
-		if key == converter || strings.HasPrefix(key, converter+".") {
-			return true, ""
-		}
+	const converter = "header.converter"
+	if key == converter && !headerConverters[value] {
+		return true, "headers pass as the bytes they are; leave the converter out"
+	}
+	if key == converter || strings.HasPrefix(key, converter+".") {
+		return true, ""
 	}
 	return false, ""
 }
@@ -144,6 +143,7 @@ type settings struct {
 	restart          restartPolicy
 	kind             Kind
 	connectorOptions oms.KeyValue // the plugin's own keys, with defaults
+	chain            oms.KeyValue // the keys of transforms, predicates and converters
 }
 
 // restartPolicy says when a failed task is started again.
@@ -199,6 +199,8 @@ func readSettings(name string, p Plugin, config oms.KeyValue) (settings, error) 
 		inflightBytes:    r.Int("inflight.max.bytes"),
 		connectorOptions: p.Def.Complete(config),
 	}
+	_, s.chain = splitChain(config)
+	s.chain["name"] = name
 	if p.Kind == KindSink {
 		s.topics = r.List("topics")
 		s.group = r.String("consumer.group", "connect-"+name)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/omconnect/omconnect/oms"
@@ -11,7 +12,7 @@ import (
 
 // A sinkRun moves messages from the broker into one sink task:
 //
-//	Receive → Put (→ Flush) → Ack
+//	Receive → transforms → Put (→ Flush) → Ack
 //
 // The right to touch messages in hand is a token: the goroutine that handles
 // messages holds it, and so does the driver's while partitions go to somebody
@@ -24,6 +25,7 @@ type sinkRun struct {
 	tombstones bool    // the sink takes them
 	consumer   consumer
 	limiter    *limiter
+	chain      *chainRun // nil: messages pass as they are
 	token      chan struct{}
 	accepted   []*oms.Message // put and not flushed; whoever holds the token owns it
 	flushed    time.Time
@@ -47,6 +49,10 @@ func (t *task) runSink(soft, hard context.Context, j *job, client *oms.Client) (
 		t: t, inst: j.sess.inst, sink: j.sess.inst.conn.(Sink), // newInstance has checked it
 		limiter: t.limiter, token: make(chan struct{}, 1), flushed: time.Now(),
 	}
+	if s.chain, err = t.newChainRun(); err != nil {
+		return err
+	}
+	defer s.chain.close()
 	s.flusher, _ = s.sink.(Flusher)
 	if h, ok := s.sink.(TombstoneHandler); ok {
 		err := s.inst.call(soft, "HandlesTombstones", hookBound, func(context.Context) error {
@@ -101,43 +107,70 @@ func (s *sinkRun) deliver(soft, hard context.Context, msgs []*oms.Message) ([]*o
 	return owned, s.flushLocked(hard, len(owned) == 0 || s.t.set.push)
 }
 
-// put calls the sink. Invariant 2: nothing is acknowledged before the sink has
-// said that it is safe.
+// put calls the sink with what the messages become. Invariant 2: nothing is
+// acknowledged before the sink has said that it is safe. What the transforms
+// drop counts as safe once everything before it is.
 func (s *sinkRun) put(ctx context.Context, msgs []*oms.Message) error {
-	good := msgs
-	var refused error
-	if i := s.firstTombstone(msgs); i >= 0 {
-		good = msgs[:i]
-		refused = &Outcome{Stage: StagePut, Messages: msgs[i : i+1], Err: &oms.Error{
+	out, failed := s.chain.apply(ctx, msgs)
+	b := sinkBatch{msgs: msgs[:len(out)], out: out}
+	if s.chain != nil {
+		b.out, b.at = kept(out)
+	}
+	good := b.out
+	if i := s.firstTombstone(b.out); i >= 0 {
+		good = b.out[:i]
+		failed = &Outcome{Stage: StagePut, Messages: msgs[b.origin(i) : b.origin(i)+1], Err: &oms.Error{
 			Op: "put", Code: oms.ErrUnsupported, Err: errors.New("the message is a tombstone (it has no body), and this sink does not delete"),
 		}}
 	}
+	var err error
 	if len(good) > 0 {
-		err := s.inst.call(ctx, "Put", putBound, func(ctx context.Context) error { return s.sink.Put(ctx, good) })
-		safe, err := s.outcome(good, err)
-		if aerr := s.accept(ctx, safe); aerr != nil && err == nil {
-			err = aerr
-		}
-		if err != nil {
-			return err
-		}
+		list := slices.Clone(good) // the sink's own: what is acknowledged is what was received
+		err = s.inst.call(ctx, "Put", putBound, func(ctx context.Context) error { return s.sink.Put(ctx, list) })
 	}
-	return refused
+	safe, err := b.outcome(len(good), err)
+	if aerr := s.accept(ctx, safe); aerr != nil && err == nil {
+		err = aerr
+	}
+	if err != nil {
+		return err
+	}
+	return failed
 }
 
-// outcome returns the messages that are safe after a Put, and what failed.
-func (s *sinkRun) outcome(msgs []*oms.Message, err error) ([]*oms.Message, error) {
+// A sinkBatch is messages as they were received, and what they have become.
+type sinkBatch struct {
+	msgs, out []*oms.Message
+	at        []int // of each of out, its index in msgs; nil when none was dropped
+}
+
+// origin returns the index of the message that out[i] was; behind the last
+// one, the number of messages.
+func (b sinkBatch) origin(i int) int {
+	switch {
+	case i >= len(b.out):
+		return len(b.msgs)
+	case b.at == nil:
+		return i
+	}
+	return b.at[i]
+}
+
+// outcome returns the messages that are safe after a Put of the first n, and
+// what failed.
+func (b sinkBatch) outcome(n int, err error) ([]*oms.Message, error) {
 	if err == nil {
-		return msgs, nil
+		return b.msgs[:b.origin(n)], nil
 	}
-	partial, ok := errors.AsType[*PartialError](err)
-	if !ok {
-		return nil, &Outcome{Stage: StagePut, Messages: msgs, Err: err}
+	index := 0
+	if partial, ok := errors.AsType[*PartialError](err); ok {
+		err = partial.valid(n)
+		if err == nil {
+			index, err = partial.Index, partial.Err
+		}
 	}
-	if wrong := partial.valid(len(msgs)); wrong != nil {
-		return nil, &Outcome{Stage: StagePut, Messages: msgs, Err: wrong}
-	}
-	return msgs[:partial.Index], &Outcome{Stage: StagePut, Messages: msgs[partial.Index:], Err: partial.Err}
+	from := b.origin(index)
+	return b.msgs[:from], &Outcome{Stage: StagePut, Messages: b.msgs[from:b.origin(n)], Err: err}
 }
 
 func (s *sinkRun) firstTombstone(msgs []*oms.Message) int {

@@ -13,7 +13,7 @@ import (
 
 // A sourceRun moves the records of one source task into the broker:
 //
-//	Poll → SendAsync → confirmed → tracker → committer → Committed
+//	Poll → transforms → SendAsync → confirmed → tracker → committer → Committed
 //
 // The goroutine of the job polls and sends. The driver's goroutines tell the
 // tracker of confirmations. The committer has a goroutine of its own.
@@ -27,18 +27,24 @@ type sourceRun struct {
 	committer *committer
 	limiter   *limiter
 	ids       *idMaker
+	chain     *chainRun       // nil: records pass as they are
 	topics    map[string]bool // those that are known to exist
 	fail      func(error)     // ends reading and sending
 }
 
-// sendBatch is how many records are handed to the producer at once: what is
+// batchRecords is how many records are handed to the producer at once: what is
 // confirmed together.
-const sendBatch = 500
+const batchRecords = 500
 
 func (t *task) runSource(soft, hard context.Context, j *job, client *oms.Client) (err error) {
 	if err := ensureReaders(soft, t.rt.opts.Store, t.rt.opts.Plugins, t.rt.opts.Brokers, t.set.broker); err != nil {
 		return &Outcome{Stage: StageStart, Err: err}
 	}
+	chain, err := t.newChainRun()
+	if err != nil {
+		return err
+	}
+	defer chain.close()
 	producer, err := client.NewProducer(soft, oms.SenderConfig{MaxInFlight: t.set.inflightRecords, MaxInFlightBytes: t.set.inflightBytes})
 	if err != nil {
 		return &Outcome{Stage: StageStart, Err: err}
@@ -54,7 +60,7 @@ func (t *task) runSource(soft, hard context.Context, j *job, client *oms.Client)
 	r := &sourceRun{
 		t: t, inst: j.sess.inst, source: j.sess.inst.conn.(Source), client: client, producer: producer, // newInstance has checked it
 		tracker: newTracker(client.Capabilities().DurableAfter),
-		limiter: t.limiter, ids: j.sess.ids, topics: make(map[string]bool), fail: fail,
+		limiter: t.limiter, ids: j.sess.ids, chain: chain, topics: make(map[string]bool), fail: fail,
 	}
 	r.committer = newCommitter(t.rt.opts.Store, j.sess.lease, r.tracker, t.set.flushInterval, t.logger)
 	committing, stopCommitting := context.WithCancel(hard)
@@ -156,30 +162,67 @@ func (r *sourceRun) send(reading, sending context.Context, msgs []*oms.Message) 
 			m.Topic = r.t.set.topic
 		}
 		r.ids.give(m)
+	}
+	sent, failure := r.chain.apply(sending, msgs)
+	whole := unsplit(msgs, len(sent))
+	msgs, sent = msgs[:whole], sent[:whole]
+	for _, m := range sent {
+		if m == nil {
+			continue
+		}
 		if err := r.ensureTopic(sending, m.Topic); err != nil {
 			return &Outcome{Stage: StageSend, Messages: []*oms.Message{m}, Err: err}
 		}
 	}
 	for len(msgs) > 0 {
-		batch := msgs[:border(msgs)]
-		msgs = msgs[len(batch):]
-		r.limiter.wait(reading, batch)
-		if failure := failureOf(sending); failure != nil {
-			return failure
+		n := border(msgs)
+		if err := r.sendBatch(reading, sending, msgs[:n], sent[:n]); err != nil {
+			return err
 		}
-		tracked := r.tracker.add(batch)
-		// Invariant 6: a failure ends sending before the producer lets anything
-		// pass what has failed.
-		r.producer.SendAsync(sending, batch, func(err error) {
-			if err != nil {
-				r.fail(r.failure(batch, err))
-				return
-			}
-			r.t.records.Add(int64(len(batch)))
-			r.tracker.confirm(tracked)
-		})
+		msgs, sent = msgs[n:], sent[n:]
 	}
+	return failure
+}
+
+// sendBatch hands a batch of records to the producer: what they have become,
+// nil for those that were dropped. Those count as confirmed, so that their
+// positions are committed once everything before them is.
+func (r *sourceRun) sendBatch(reading, sending context.Context, msgs, sent []*oms.Message) error {
+	batch := sent
+	if r.chain != nil {
+		batch, _ = kept(sent)
+	}
+	r.limiter.wait(reading, batch)
+	if failure := failureOf(sending); failure != nil {
+		return failure
+	}
+	tracked := r.tracker.add(msgs)
+	if len(batch) == 0 {
+		r.t.records.Add(int64(len(msgs)))
+		r.tracker.confirm(tracked)
+		return nil
+	}
+	// Invariant 6: a failure ends sending before the producer lets anything
+	// pass what has failed.
+	r.producer.SendAsync(sending, batch, func(err error) {
+		if err != nil {
+			r.fail(r.failure(batch, err))
+			return
+		}
+		r.t.records.Add(int64(len(msgs)))
+		r.tracker.confirm(tracked)
+	})
 	return nil
+}
+
+// unsplit returns how many of the first n messages can be sent when the one
+// behind them failed: those that share its position would be committed without
+// it.
+func unsplit(msgs []*oms.Message, n int) int {
+	for n > 0 && n < len(msgs) && msgs[n].Origin.Position != "" && *msgs[n-1].Origin == *msgs[n].Origin {
+		n--
+	}
+	return n
 }
 
 // placed returns nil, or why a message does not say where it came from. It
@@ -198,7 +241,7 @@ func placed(m *oms.Message) error {
 // border returns where to end the first batch: not between records that share
 // a position, which would be committed with the first of them.
 func border(msgs []*oms.Message) int {
-	n := min(len(msgs), sendBatch)
+	n := min(len(msgs), batchRecords)
 	for n < len(msgs) && msgs[n].Origin.Position != "" && *msgs[n].Origin == *msgs[n-1].Origin {
 		n++
 	}

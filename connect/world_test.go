@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/omconnect/omconnect/connect"
+	"github.com/omconnect/omconnect/connect/transform"
 	"github.com/omconnect/omconnect/drivers/mem"
 	"github.com/omconnect/omconnect/offsets"
 	"github.com/omconnect/omconnect/oms"
@@ -95,6 +96,7 @@ func (w *world) spawn(id string) *gateway {
 	g.brokers = connect.NewBrokers(registry, map[string]string{connect.DefaultBroker: "mem"})
 	plugins := new(connect.Plugins)
 	g.plugins = plugins
+	transform.Register(plugins)
 	plugins.Register(connect.Plugin{
 		Class: "test-source", Kind: connect.KindSource, Def: scriptDef,
 		New: func(env connect.Env) (connect.Connector, error) { return w.source.newSource(env, g) },
