@@ -38,16 +38,18 @@ type Connector interface {
 type Source interface {
 	Connector
 	// Poll returns within about a second. No messages and nil means nothing
-	// now; io.EOF ends the source in good order; messages returned together
-	// with an error count. A message without a topic goes to the connector's.
-	// Each carries its Origin.
+	// now; io.EOF itself, not wrapped, ends the source in good order; messages
+	// returned together with an error count. A message without a topic goes to
+	// the connector's. Each carries its Origin. The list is the runtime's from
+	// then on, and so are the messages.
 	Poll(ctx context.Context) ([]*oms.Message, error)
 }
 
 // A Sink takes messages out.
 type Sink interface {
 	Connector
-	// Put loads messages. Nil means that all are safe or, for a Flusher, safe
+	// Put loads messages. The list is the sink's, to sort or to keep; the
+	// messages are not to be changed. Nil means that all are safe or, for a Flusher, safe
 	// once Flush has returned. A *PartialError says how far it came; with any
 	// other error none is known to be safe, and all are put again.
 	Put(ctx context.Context, msgs []*oms.Message) error

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -22,6 +24,13 @@ const (
 
 // errStuck is the cause of a hook that does not return.
 var errStuck = errors.New("it did not return in time, and its instance was abandoned")
+
+// errNilPartial stands for a nil *PartialError that was returned as an error:
+// such an error is not nil, and nothing can be read from it.
+var errNilPartial = errors.New("the connector returned a nil *PartialError as an error; where nothing has failed it must return nil itself")
+
+// errSameConnector is returned for a connector that another instance has.
+var errSameConnector = errors.New("the plugin's New returned the same instance for two tasks; it must make another one each time")
 
 // lateReturns counts hooks that returned after their instance was abandoned.
 var lateReturns atomic.Int64
@@ -43,6 +52,7 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 // may be called from any goroutine; the calls are made one after another.
 type instance struct {
 	conn      Connector
+	claimed   Connector // what inUse has of this instance; may be nil
 	logger    *slog.Logger
 	calls     chan *call
 	stopped   chan struct{} // closed by release
@@ -70,8 +80,11 @@ func newInstance(ctx context.Context, p Plugin, env Env) (*instance, error) {
 	if err == nil {
 		_, isSource := conn.(Source)
 		_, isSink := conn.(Sink)
-		if (p.Kind == KindSource && !isSource) || (p.Kind == KindSink && !isSink) {
+		switch {
+		case (p.Kind == KindSource && !isSource) || (p.Kind == KindSink && !isSink):
 			err = fmt.Errorf("class %s: %w", p.Class, errBadConnector)
+		case !in.claim(conn):
+			err = fmt.Errorf("class %s: %w", p.Class, errSameConnector)
 		}
 	}
 	if err != nil {
@@ -102,7 +115,29 @@ func (in *instance) work() {
 }
 
 // release ends the instance's goroutine.
-func (in *instance) release() { close(in.stopped) }
+func (in *instance) release() {
+	if in.claimed != nil {
+		inUse.Delete(in.claimed)
+	}
+	close(in.stopped)
+}
+
+// inUse has the connectors of all instances that are not released.
+var inUse sync.Map
+
+// claim reports whether the connector is not that of another instance already:
+// two goroutines would call it. Only pointers tell one from another.
+func (in *instance) claim(conn Connector) bool {
+	v := reflect.ValueOf(conn)
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Type().Elem().Size() == 0 {
+		return true
+	}
+	if _, taken := inUse.LoadOrStore(conn, true); taken {
+		return false
+	}
+	in.claimed = conn
+	return true
+}
 
 // call has the goroutine call a hook, and waits for it within its bound.
 func (in *instance) call(ctx context.Context, hook string, bound time.Duration, f func(context.Context) error) error {
@@ -141,7 +176,14 @@ func safely(ctx context.Context, hook string, f func(context.Context) error) (er
 			err = fmt.Errorf("%s: %w", hook, &PanicError{Value: v, Stack: debug.Stack()})
 		}
 	}()
-	return f(ctx)
+	err = f(ctx)
+	if p, ok := err.(*PartialError); ok && p == nil { //nolint:errorlint // a nil pointer is not wrapped
+		return errNilPartial
+	}
+	if err != nil {
+		_ = err.Error() // one that panics does so here, and not where it is logged
+	}
+	return err
 }
 
 // stop calls OnStop and ends the instance. A failure is logged: it must not

@@ -30,7 +30,13 @@ var errGrace = errors.New("the task did not finish what it had read within the t
 // up: nothing has failed, and there is no session to go on with.
 var errInterrupted = errors.New("the task was stopped while it was starting")
 
-func isEOF(err error) bool { return errors.Is(err, io.EOF) && oms.CodeOf(err) == "" }
+// isEOF reports whether err is how a source ends. An error that wraps io.EOF
+// is a failure: connections that are lost look like that.
+func isEOF(err error) bool { return err == io.EOF } //nolint:errorlint // see above
+
+// errFailNil is the failure of a connector that reports one and does not say
+// which.
+var errFailNil = errors.New("it called Env.Fail with nil, which takes the error that the task has failed with")
 
 func ignoreEOF(err error) error {
 	if isEOF(err) {
@@ -116,7 +122,12 @@ func (t *task) setUp(ctx context.Context, sess *session) error {
 			}
 			return t.rt.opts.Brokers.Client(ctx, name)
 		},
-		Fail:        func(err error) { sess.fail(fmt.Errorf("the connector reported a failure: %w", err)) },
+		Fail: func(err error) {
+			if err == nil {
+				err = errFailNil
+			}
+			sess.fail(fmt.Errorf("the connector reported a failure: %w", err))
+		},
 		Reconfigure: t.replan,
 	}
 	in, err := newInstance(ctx, t.plugin, env)

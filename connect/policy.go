@@ -66,7 +66,7 @@ const (
 // judge is the one place that decides what an error means for its task.
 // Invariant 7: it never means to go on behind the record that failed.
 func judge(err error) verdict {
-	if errors.Is(err, errStuck) || errors.Is(err, errBadConnector) {
+	if errors.Is(err, errStuck) || errors.Is(err, errBadConnector) || errors.Is(err, errSameConnector) {
 		return giveUp // each attempt would leave another goroutine behind
 	}
 	switch code := oms.CodeOf(err); code {

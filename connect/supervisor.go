@@ -19,6 +19,7 @@ type supervisor struct {
 	logger  *slog.Logger
 	defs    chan offsets.Definition // the newest one only
 	replans chan struct{}
+	rest    <-chan time.Time // after a division that a connector asked for; nil when it may ask again
 	shown   atomic.Pointer[shown]
 
 	def      offsets.Definition
@@ -84,7 +85,10 @@ func (s *supervisor) run(ctx context.Context) {
 				s.withdraw(offsets.ConnectorTask)
 				return
 			}
-		case <-s.replans:
+		case <-s.rest:
+			s.rest = nil
+		case <-s.asked():
+			s.rest = time.After(replanEvery)
 			if len(s.running) > 0 {
 				s.logger.Info("the connector asked for its tasks to be divided anew")
 				s.endTasks()
@@ -104,6 +108,18 @@ func (s *supervisor) run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// replanEvery is how often a connector may have its work divided anew.
+const replanEvery = time.Second
+
+// asked is ready when a connector has asked for its work to be divided anew,
+// and may: one that asks in OnStart would do so for ever without a pause.
+func (s *supervisor) asked() <-chan struct{} {
+	if s.rest != nil {
+		return nil
+	}
+	return s.replans
 }
 
 // follow makes a definition true. It reports whether the connector is gone.
