@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -99,6 +100,19 @@ func NewOrigin(partition, position any) (*Origin, error) {
 		return nil, fmt.Errorf("position: %w", err)
 	}
 	return o, nil
+}
+
+// Decode reads the position into the struct or map that v points to: the
+// inverse of NewOrigin. A position with other fields or types, as another
+// version of the source may have stored it, is ErrFormat.
+func (o *Origin) Decode(v any) error {
+	dec := json.NewDecoder(strings.NewReader(o.Position))
+	dec.UseNumber() // in maps
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return &Error{Op: "go on at the stored position of", Target: o.Partition, Code: ErrFormat, Err: fmt.Errorf("%.200q: %w", o.Position, err)}
+	}
+	return nil
 }
 
 // CanonicalObject encodes v as a JSON object with sorted keys and no white

@@ -1,6 +1,7 @@
 package oms_test
 
 import (
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -73,5 +74,28 @@ func TestMessagesExpire(t *testing.T) {
 	}
 	if small, large := (&oms.Message{}).Size(), (&oms.Message{Body: make([]byte, 1000), Headers: oms.Headers{{Name: "x"}}}).Size(); large < small+1000 {
 		t.Errorf("sizes %d and %d", small, large)
+	}
+}
+
+func TestAnOriginDecodesToWhatItWasMadeOf(t *testing.T) {
+	type place struct {
+		Line int64  `json:"line"`
+		ID   string `json:"id"`
+	}
+	want := place{Line: 1<<53 + 1, ID: "<é>"}
+	origin, err := oms.NewOrigin(map[string]string{"file": "a"}, want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got place
+	if err := origin.Decode(&got); err != nil || got != want {
+		t.Errorf("%s became %+v, %v", origin.Position, got, err)
+	}
+	for _, position := range []string{"", "7", `{"lines":1}`, `{"line":"x"}`, `{"line":1`} {
+		odd := &oms.Origin{Partition: `{"file":"a"}`, Position: position}
+		err := odd.Decode(new(place))
+		if !errors.Is(err, oms.ErrFormat) || !strings.Contains(err.Error(), `{"file":"a"}`) {
+			t.Errorf("%q: %v, want ErrFormat that names the partition", position, err)
+		}
 	}
 }
