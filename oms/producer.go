@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 )
 
 // A Producer sends messages and resends those whose failure is temporary, in
@@ -105,6 +106,9 @@ var features = []feature{
 	{Expiry, func(m *Message) bool { return !m.ExpiresAt.IsZero() }},
 	{Priority, func(m *Message) bool { return m.Priority > 0 }},
 	{ExplicitPartition, func(m *Message) bool { return m.ToPartition != nil }},
+	{BinaryHeaders, func(m *Message) bool {
+		return slices.ContainsFunc(m.Headers, func(h Header) bool { return !utf8.Valid(h.Value) })
+	}},
 	{RepeatedHeaders, func(m *Message) bool {
 		for i, h := range m.Headers {
 			for _, other := range m.Headers[:i] {

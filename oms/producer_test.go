@@ -239,6 +239,7 @@ func TestUnsendableMessagesAreRefusedBeforeAnythingIsSent(t *testing.T) {
 		"long topic":         {func(m *oms.Message) { m.Topic = strings.Repeat("x", 250) }, oms.ErrInvalid},
 		"large body":         {func(m *oms.Message) { m.Body = make([]byte, 11) }, oms.ErrTooLarge},
 		"delay unclaimed":    {func(m *oms.Message) { m.Delay = 1 }, oms.ErrUnsupported},
+		"binary header":      {func(m *oms.Message) { m.Headers = oms.Headers{{Name: "h", Value: []byte{0xff}}} }, oms.ErrUnsupported},
 		"priority unclaimed": {func(m *oms.Message) { m.Priority = 1 }, oms.ErrUnsupported},
 		"partition":          {func(m *oms.Message) { m.ToPartition = &zero }, oms.ErrUnsupported},
 		"nameless header":    {func(m *oms.Message) { m.Headers = oms.Headers{{}} }, oms.ErrFormat},
