@@ -16,7 +16,7 @@ type Capability string
 const (
 	Nack           Capability = "nack"            // give messages back before their time
 	Seek           Capability = "seek"            // move a receiver to another offset
-	OffsetForTime  Capability = "offset-for-time" // find the offset of a point in time
+	OffsetForTime  Capability = "offset-for-time" // find the offsets of partitions: first, next, at a point in time
 	PauseReceive   Capability = "pause"           // stop the flow of single partitions
 	CreateTopic    Capability = "create-topic"    // make a topic
 	DeleteTopic    Capability = "delete-topic"    // delete a topic
@@ -69,6 +69,9 @@ type Capabilities struct {
 	// DurableAfter is how long after its confirmation a message may still be
 	// lost to a power cut or a failover.
 	DurableAfter time.Duration
+	// Local says that the broker belongs to this process: no other gateway
+	// reaches what it holds.
+	Local bool
 }
 
 // Claim returns capabilities that claim all the given ones.

@@ -148,6 +148,25 @@ func (c *Client) Lag(ctx context.Context, group string, topics []string) (int64,
 	return sum, err
 }
 
+// Offsets returns where the partitions of topics begin, end, or were at a
+// point in time.
+func (c *Client) Offsets(ctx context.Context, topics []string, start Start) (map[Partition]int64, error) {
+	finder, err := optional[OffsetFinder](c, c.conn, OffsetForTime)
+	if err != nil {
+		return nil, err
+	}
+	return finder.Offsets(ctx, topics, start)
+}
+
+// Positions returns how far the group has come in the partitions of topics.
+func (c *Client) Positions(ctx context.Context, group string, topics []string) (map[Partition]int64, error) {
+	positioner, err := optional[GroupPositioner](c, c.conn, GroupPositions)
+	if err != nil {
+		return nil, err
+	}
+	return positioner.Positions(ctx, group, topics)
+}
+
 // Identity returns what tells the broker's cluster from others.
 func (c *Client) Identity(ctx context.Context) (string, error) {
 	identifier, err := optional[Identifier](c, c.conn, BrokerIdentity)

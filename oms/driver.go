@@ -219,6 +219,26 @@ type LagReporter interface {
 	Lag(ctx context.Context, group string, topics []string) (map[Partition]int64, error)
 }
 
+// An OffsetFinder tells where the partitions of topics begin, end, and were at
+// a point in time. It needs the OffsetForTime capability.
+type OffsetFinder interface {
+	// Offsets returns for each partition of the topics the offset of the first
+	// message that a group would get that starts there: the oldest that is
+	// retained, the next to be stored, or the first stored at or after a point
+	// in time, which is the next to be stored when there is none. A missing
+	// topic is ErrNotFound.
+	Offsets(ctx context.Context, topics []string, start Start) (map[Partition]int64, error)
+}
+
+// A GroupPositioner tells how far a group has come. It needs the
+// GroupPositions capability.
+type GroupPositioner interface {
+	// Positions returns for each partition of the topics the offset of the
+	// first message that the group has not acknowledged durably. Partitions
+	// without a position are left out; a group that does not exist has none.
+	Positions(ctx context.Context, group string, topics []string) (map[Partition]int64, error)
+}
+
 // An Identifier tells one cluster from another: Kafka's cluster id, the UUID
 // in the folder of an embedded broker.
 type Identifier interface {

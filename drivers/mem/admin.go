@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/omconnect/omconnect/oms"
 )
@@ -171,23 +170,4 @@ func (c *conn) Lag(ctx context.Context, group string, topics []string) (map[oms.
 		}
 	}
 	return lag, nil
-}
-
-// OffsetForTime returns the offset of the first message of a partition that
-// was stored at or after a point in time, or the end when there is none.
-func (c *conn) OffsetForTime(ctx context.Context, id oms.Partition, at time.Time) (int64, error) {
-	const op = "offset for time"
-	if err := c.reach(ctx, op, id.String()); err != nil {
-		return 0, err
-	}
-	b := c.broker
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	logs := b.topics[id.Topic]
-	if id.Number < 0 || id.Number >= len(logs) {
-		return 0, failure(op, id.String(), oms.ErrNotFound, nil)
-	}
-	p := logs[id.Number]
-	p.advance(time.Now())
-	return p.offsetAt(at), nil
 }

@@ -22,11 +22,13 @@ type closer interface {
 }
 
 var (
-	_ oms.Conn        = (*conn)(nil)
-	_ oms.TopicAdmin  = (*conn)(nil)
-	_ oms.GroupAdmin  = (*conn)(nil)
-	_ oms.LagReporter = (*conn)(nil)
-	_ oms.Identifier  = (*conn)(nil)
+	_ oms.Conn            = (*conn)(nil)
+	_ oms.TopicAdmin      = (*conn)(nil)
+	_ oms.GroupAdmin      = (*conn)(nil)
+	_ oms.LagReporter     = (*conn)(nil)
+	_ oms.OffsetFinder    = (*conn)(nil)
+	_ oms.GroupPositioner = (*conn)(nil)
+	_ oms.Identifier      = (*conn)(nil)
 )
 
 // OpenSender implements oms.Conn.

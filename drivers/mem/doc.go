@@ -23,7 +23,9 @@
 //   - Every field of a message but Origin and Priority is kept; times are cut to
 //     milliseconds, and a message that was delayed arrives with no delay.
 //   - A group is one position per partition: everything before it has been
-//     acknowledged. A partition belongs to one member at a time.
+//     acknowledged. A partition belongs to one member at a time. Positions are
+//     as durable as they get the moment they are acknowledged, so
+//     oms.GroupPositioner tells them as they are.
 //   - What expired is delivered all the same: the front drops it.
 //
 // # Delivery
@@ -34,9 +36,30 @@
 // too. A rebalance moves as few partitions as it must: the old owner stops
 // receiving, OnRevoked may settle what it holds for up to RevokeTimeout, then
 // the generation changes and OnAssigned tells the new owner, who begins at the
-// position. Closing a receiver does not call its OnRevoked. When OnAssigned
-// fails, the next Receive returns its error and it is called again, with a
-// capped back-off.
+// position.
+//
+// OnAssigned may name other offsets. One that the log does not have is a gap
+// that OnGap is told of before anything else: below what is retained, reading
+// goes on at the oldest message; beyond the end, which a lost broker's position
+// may be, From is larger than To, and reading goes on at the end, where the next
+// message will be stored. A negative one stands for 0.
+//
+// When OnAssigned fails, nothing was assigned: OnRevoked is not called, nothing
+// of these partitions is delivered, the group's positions stay, and the
+// partitions stay this member's to ask for. The next Receive returns the error
+// as it is, temporary or not, and OnAssigned is called again, with a back-off
+// from 100 ms to 5 s, until it succeeds or the member leaves.
+//
+// Pause, Resume and Seek take partitions that are assigned: with any other the
+// whole call is ErrNotFound and does nothing. A partition that is on its way to
+// another member is not assigned any more. Seek takes offsets up to the end,
+// where the next message will be stored; beyond it is ErrInvalid. A pause ends
+// with the assignment.
+//
+// Closing a receiver calls neither OnRevoked nor anything else: whoever closes
+// settles first. What it has not acknowledged goes to the next member. A
+// partition lost with the connection, or with its topic, is told to OnRevoked
+// afterwards, when nothing of it can be acknowledged.
 //
 // # Ordering
 //
@@ -51,7 +74,7 @@
 // # Errors
 //
 //   - ErrInvalid: a topic name that is empty, malformed or reserved ($..., __...),
-//     a partition that the topic does not have, an offset behind the end.
+//     a partition that the topic does not have, a Seek beyond the end.
 //   - ErrNotFound: a topic, group or assigned partition that is not there. A
 //     receiver waits for a missing topic instead.
 //   - ErrTooLarge: a body over MaxBody.

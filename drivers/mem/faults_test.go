@@ -20,11 +20,13 @@ func TestABrokerThatIsDownSaysSo(t *testing.T) {
 		_, topics := b.admin().Topics(b.Context())
 		_, lag := b.conn.(oms.LagReporter).Lag(b.Context(), "g", []string{"t"})
 		_, identity := b.conn.(oms.Identifier).Identity(b.Context())
-		_, offset := b.offsetForTime(oms.Partition{Topic: "t"}, time.Now())
+		_, offsets := b.offsets(oms.Start{}, "t")
+		_, positions := b.conn.(oms.GroupPositioner).Positions(b.Context(), "g", []string{"t"})
 		_, members := b.groups().Members(b.Context(), "g", []string{"t"})
 		for name, err := range map[string]error{
 			"check": b.conn.Check(b.Context()), "send": outcome(s, text("t", "x")),
-			"topics": topics, "lag": lag, "identity": identity, "members": members, "offset": offset,
+			"topics": topics, "lag": lag, "identity": identity, "members": members,
+			"offsets": offsets, "positions": positions,
 			"create": b.admin().CreateTopic(b.Context(), oms.TopicSpec{Name: "u"}),
 			"delete": b.admin().DeleteTopic(b.Context(), "t"),
 			"ensure": b.groups().EnsureGroup(b.Context(), "h", []string{"t"}, oms.Start{}),

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/omconnect/omconnect/drivers/mem"
 	"github.com/omconnect/omconnect/oms"
 )
@@ -128,10 +130,22 @@ func (b *bench) wantBodies(msgs []*oms.Message, want ...string) {
 	}
 }
 
-func (b *bench) offsetForTime(p oms.Partition, at time.Time) (int64, error) {
-	return b.conn.(interface {
-		OffsetForTime(ctx context.Context, p oms.Partition, at time.Time) (int64, error)
-	}).OffsetForTime(b.Context(), p, at)
+func (b *bench) offsets(start oms.Start, topics ...string) (map[oms.Partition]int64, error) {
+	return b.conn.(oms.OffsetFinder).Offsets(b.Context(), topics, start)
+}
+
+// wantPositions compares where a group stands, partition by partition.
+func (b *bench) wantPositions(group, topic string, want ...int64) {
+	b.Helper()
+	got, err := b.conn.(oms.GroupPositioner).Positions(b.Context(), group, []string{topic})
+	b.noError(err)
+	expected := make(map[oms.Partition]int64)
+	for n, offset := range want {
+		expected[oms.Partition{Topic: topic, Number: n}] = offset
+	}
+	if diff := cmp.Diff(expected, got); diff != "" {
+		b.Errorf("positions of %s, -want +got:\n%s", group, diff)
+	}
 }
 
 func (b *bench) wantLag(group, topic string, want int64) {

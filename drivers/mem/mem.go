@@ -108,6 +108,7 @@ func (d *Driver) Capabilities(oms.AccessPoint) oms.Capabilities {
 	c.Claims[oms.TopicPattern] = oms.Support{Note: "not built"}
 	c.MaxBody = d.broker.opts.MaxBody
 	c.DurableAfter = d.broker.opts.DurableAfter
+	c.Local = true
 	return c
 }
 

@@ -160,7 +160,7 @@ func (r *receiver) assign(ctx context.Context, cs []*cursor) {
 			continue
 		}
 		if offset, ok := from[c.id]; ok {
-			c.moveTo(offset)
+			c.moveTo(max(offset, 0))
 		}
 		c.active = true
 	}

@@ -168,28 +168,3 @@ func TestNothingIsDeliveredWhileAGapIsBeingTold(t *testing.T) {
 		b.wantBodies(b.receive(r), "1")
 	})
 }
-
-func TestAnOffsetIsFoundByTime(t *testing.T) {
-	bubble(t, mem.Options{}, func(b *bench) {
-		b.topic("t", 1)
-		find := func(at time.Time) int64 {
-			o, err := b.offsetForTime(oms.Partition{Topic: "t"}, at)
-			b.noError(err)
-			return o
-		}
-		begun := time.Now()
-		for range 3 {
-			b.send(text("t", "x"))
-			time.Sleep(time.Minute)
-		}
-		for after, want := range map[time.Duration]int64{
-			-time.Hour: 0, 0: 0, time.Second: 1, time.Minute: 1, 2 * time.Minute: 2, time.Hour: 3,
-		} {
-			if got := find(begun.Add(after)); got != want {
-				b.Errorf("offset %v after the first message is %d, want %d", after, got, want)
-			}
-		}
-		_, err := b.offsetForTime(oms.Partition{Topic: "t", Number: 1}, begun)
-		b.wantError(err, oms.ErrNotFound)
-	})
-}
