@@ -13,6 +13,7 @@ import (
 // back is a driver whose sender and receiver do what a test tells them. It is
 // a Driver, a Conn and its own sender.
 type back struct {
+	twice   bool // tells each outcome twice
 	caps    oms.Capabilities
 	window  chan struct{} // when set, a batch is taken once something comes from it
 	onBatch func(msgs []*oms.Message) error
@@ -100,6 +101,10 @@ func (s sender) SendAsync(ctx context.Context, msgs []*oms.Message, done func(er
 	}
 	b.inFlight.Add(1)
 	b.mu.Unlock()
+	if b.twice {
+		told := done
+		done = func(err error) { told(err); told(err) }
+	}
 	finish := func() {
 		defer b.inFlight.Done()
 		if len(failed) == 0 {

@@ -44,7 +44,8 @@ type batch struct {
 	index   []int      // where they stand in the caller's batch; nil: as they are
 	errs    []error    // of the last attempt, parallel to msgs
 	gaveUp  error      // of the caller's context, when it ended before the driver took the batch
-	pending bool
+	pending bool       // the driver has it
+	attempt int        // its number, from 1
 	done    func(error)
 	element *list.Element
 }
@@ -125,16 +126,12 @@ func (o *outbox) enter(ctx context.Context, b *batch, again bool) bool {
 	}
 	o.entering, o.entered, o.withdraw = b, entered, withdraw
 	b.pending = true
+	b.attempt++
 	o.pending++
-	msgs := b.msgs
+	msgs, attempt := b.msgs, b.attempt
 	o.mu.Unlock()
 
-	o.sender.SendAsync(admission, msgs, func(err error) {
-		if end := ctx.Err(); end != nil && errors.Is(err, end) {
-			b.gaveUp = end
-		}
-		o.settle(b, err)
-	})
+	o.sender.SendAsync(admission, msgs, func(err error) { o.settle(ctx, b, attempt, err) })
 
 	o.mu.Lock()
 	o.entering = nil
@@ -144,14 +141,22 @@ func (o *outbox) enter(ctx context.Context, b *batch, again bool) bool {
 	return true
 }
 
-// settle takes the outcome of an attempt.
+// settle takes the outcome of an attempt. A driver that tells it twice has a
+// bug, which must not become one of everybody who sends.
 //
 // The driver lets messages through again once the done of a failed batch has
 // returned. A batch that is being handed over at this moment must not slip in
 // there, before the failed one: it is withdrawn, and only then settle returns.
-func (o *outbox) settle(b *batch, err error) {
+func (o *outbox) settle(ctx context.Context, b *batch, attempt int, err error) {
 	var overtaking chan struct{}
 	o.mu.Lock()
+	if !b.pending || b.attempt != attempt {
+		o.mu.Unlock()
+		return
+	}
+	if end := ctx.Err(); end != nil && errors.Is(err, end) {
+		b.gaveUp = end
+	}
 	b.pending = false
 	o.pending--
 	b.apply(err)

@@ -1,13 +1,16 @@
 package oms_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -337,4 +340,38 @@ func TestACancelledSendIsNotLetIn(t *testing.T) {
 	if got := b.bodies(); len(got) > 0 {
 		t.Errorf("stored %d messages, want none", len(got))
 	}
+}
+
+func TestAnOutcomeThatIsToldTwiceCountsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBack()
+		var mu sync.Mutex
+		failures := 3
+		b.onBatch = func([]*oms.Message) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if failures--; failures >= 0 {
+				return &oms.Error{Op: "send", Code: oms.ErrUnavailable}
+			}
+			return nil
+		}
+		b.twice = true
+		p := producer(t, b)
+		var dones atomic.Int64
+		for i := range 20 {
+			p.SendAsync(t.Context(), []*oms.Message{message("k", strconv.Itoa(i))}, func(err error) {
+				dones.Add(1)
+				if err != nil {
+					t.Errorf("message %d: %v", i, err)
+				}
+			})
+		}
+		closing(t, p)
+		if n := dones.Load(); n != 20 {
+			t.Errorf("%d outcomes were told for 20 messages", n)
+		}
+		if got := b.bodies(); !slices.IsSortedFunc(got, func(a, b string) int { return cmp.Compare(len(a), len(b)) }) || len(got) != 20 {
+			t.Errorf("stored %v, want 20 in order", got)
+		}
+	})
 }
