@@ -96,17 +96,28 @@ func unlessStopped(ctx context.Context, err error) error {
 // serve runs the API, and the connectors as soon as the store answers.
 func (g *gateway) serve(ctx context.Context, folder *dataFolder, ln net.Listener, store offsets.Store, brokers *connect.Brokers) (err error) {
 	worker := ln.Addr().String()
+	place := g.newMembership(store, folder.id, worker)
+	defer func() { place.leave(ctx) }() // when nothing runs here any more
+	brokers.Guard(place.admit)
 	catalog := connect.NewCatalog(store, g.plugins, brokers, g.logger)
 	entrance := &gate{next: rest.New(rest.Options{Catalog: catalog, Version: Version, Worker: worker, Logger: g.logger})}
 	api := start(ctx, func(ctx context.Context) error { return rest.Serve(ctx, ln, entrance, g.logger) })
 	g.logger.Info("REST API answers", "url", "http://"+worker)
 
-	if err := g.prepare(ctx, folder, store, brokers, catalog); err != nil {
+	if err := g.prepare(ctx, folder, store, place, brokers, catalog); err != nil {
 		return errors.Join(unlessStopped(ctx, err), api.stop())
 	}
+	place.guards.Store(true)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	staying := start(ctx, func(ctx context.Context) error {
+		defer stop() // it has lost its place, or was told to end
+		return place.keep(ctx)
+	})
+	defer func() { err = errors.Join(err, staying.stop()) }() // after the connectors
 	rt := connect.NewRuntime(connect.Options{
 		Store: store, Plugins: g.plugins, Brokers: brokers,
-		Gateway: folder.id, Worker: worker, Grace: grace, Logger: g.logger,
+		Gateway: folder.id, Worker: worker, Grace: grace, Logger: g.logger, Alone: place.alone,
 	})
 	connectors := start(ctx, rt.Run)
 	defer func() { err = errors.Join(err, connectors.stop()) }()
@@ -129,13 +140,16 @@ func (g *gateway) serve(ctx context.Context, folder *dataFolder, ln net.Listener
 
 // prepare waits for the store, opens the brokers, and makes the connectors of
 // the file true.
-func (g *gateway) prepare(ctx context.Context, folder *dataFolder, store offsets.Store, brokers *connect.Brokers, catalog *connect.Catalog) error {
+func (g *gateway) prepare(ctx context.Context, folder *dataFolder, store offsets.Store, place *membership, brokers *connect.Brokers, catalog *connect.Catalog) error {
 	shown := redact(g.settings.state)
 	id, err := waitForState(ctx, store, shown, g.logger)
 	if err != nil {
 		return err
 	}
 	if err := recognise(folder, id, shown, g.acceptState, g.logger); err != nil {
+		return err
+	}
+	if err := place.join(ctx); err != nil {
 		return err
 	}
 	for _, name := range g.settings.opened {

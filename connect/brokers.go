@@ -15,6 +15,7 @@ import (
 type Brokers struct {
 	registry *oms.Registry
 	named    map[string]string
+	admit    func(oms.Capabilities) error // nil: every broker may be used
 
 	mu      sync.Mutex
 	clients map[string]*oms.Client // by access point, with its secrets
@@ -31,6 +32,11 @@ func NewBrokers(registry *oms.Registry, named map[string]string) *Brokers {
 	return &Brokers{registry: registry, named: named, clients: make(map[string]*oms.Client)}
 }
 
+// Guard has admit asked before each use of a broker, by what its driver can do
+// there; an error refuses it. It is called before the brokers are used, and
+// admit may be called concurrently.
+func (b *Brokers) Guard(admit func(oms.Capabilities) error) { b.admit = admit }
+
 // accessPoint returns where the broker of that name is. A name that is not
 // known is taken for an access point.
 func (b *Brokers) accessPoint(name string) string {
@@ -43,6 +49,11 @@ func (b *Brokers) accessPoint(name string) string {
 // Client returns the client of a broker, given its name or access point. The
 // caller does not close it.
 func (b *Brokers) Client(ctx context.Context, name string) (*oms.Client, error) {
+	if b.admit != nil {
+		if _, err := b.Capabilities(name); err != nil {
+			return nil, err
+		}
+	}
 	ap := b.accessPoint(name)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -63,6 +74,9 @@ func (b *Brokers) Client(ctx context.Context, name string) (*oms.Client, error) 
 // Capabilities returns what a broker can do, without opening it.
 func (b *Brokers) Capabilities(name string) (oms.Capabilities, error) {
 	caps, err := b.registry.Capabilities(b.accessPoint(name))
+	if err == nil && b.admit != nil {
+		err = b.admit(caps)
+	}
 	if err != nil {
 		return caps, fmt.Errorf("broker %s: %w", displayName(name), err)
 	}

@@ -44,3 +44,35 @@ func TestBrokersAreOpenedOnceAndSharedByNameAndAccessPoint(t *testing.T) {
 		t.Errorf("the shared client after Close: %v, want ErrClosed", err)
 	}
 }
+
+func TestAGuardIsAskedBeforeEachUseOfABroker(t *testing.T) {
+	registry := new(oms.Registry)
+	registry.Register("mem", mem.New())
+	brokers := connect.NewBrokers(registry, map[string]string{connect.DefaultBroker: "mem"})
+	var refusal error
+	brokers.Guard(func(caps oms.Capabilities) error {
+		if !caps.Local {
+			t.Error("it is asked with other capabilities than the driver's")
+		}
+		return refusal
+	})
+	if _, err := brokers.Client(t.Context(), "mem"); err != nil {
+		t.Fatal(err)
+	}
+	refusal = &oms.Error{Code: oms.ErrUnsupported}
+	for _, name := range []string{connect.DefaultBroker, "mem", "oms:mem:///"} { // the first two are open
+		if c, err := brokers.Client(t.Context(), name); oms.CodeOf(err) != oms.ErrUnsupported || !strings.Contains(err.Error(), "broker ") {
+			t.Errorf("Client(%q) = %v, %v; want ErrUnsupported that names the broker", name, c, err)
+		}
+		if _, err := brokers.Capabilities(name); oms.CodeOf(err) != oms.ErrUnsupported {
+			t.Errorf("Capabilities(%q): %v, want ErrUnsupported", name, err)
+		}
+	}
+	refusal = nil
+	if _, err := brokers.Client(t.Context(), "mem"); err != nil {
+		t.Errorf("the broker that was refused before: %v", err)
+	}
+	if err := brokers.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -90,7 +90,7 @@ func (t *task) work(soft, hard context.Context, j *job) error {
 	begin := t.resume
 	if j.sess == nil {
 		begin = t.setUp
-		lease, err := keep(soft, t.rt.opts.Store, t.owner, t.rt.opts.Gateway, t.rt.opts.LeaseTTL)
+		lease, err := keep(soft, t.rt.opts.Store, t.owner, t.rt.opts.Gateway, t.rt.opts.LeaseTTL, t.rt.opts.Alone)
 		if err != nil {
 			return &Outcome{Stage: StageStart, Err: fmt.Errorf("acquire the lease of task %s: %w", t.owner, err)}
 		}

@@ -41,8 +41,10 @@ func storeCall(ctx context.Context, op string, call func(context.Context) error)
 	return err
 }
 
-// keep acquires the lease of a task.
-func keep(ctx context.Context, store offsets.Leases, o offsets.Owner, holder string, ttl time.Duration) (*keeper, error) {
+// keep acquires the lease of a task. While alone reports true the lease is not
+// lost by time only: nobody is known who could have acquired it, and if one
+// has, the renewal tells.
+func keep(ctx context.Context, store offsets.Leases, o offsets.Owner, holder string, ttl time.Duration, alone func() bool) (*keeper, error) {
 	asked := time.Now() // by the monotonic clock, from before the store was asked
 	var l offsets.Lease
 	err := storeCall(ctx, "acquire lease", func(ctx context.Context) (err error) {
@@ -56,7 +58,17 @@ func keep(ctx context.Context, store offsets.Leases, o offsets.Owner, holder str
 	renewing, stop := context.WithCancel(life)
 	k := &keeper{store: store, life: life, stop: stop, ended: make(chan struct{}), lease: l}
 	// Not by the goroutine below: a store that hangs must not hold it up.
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.fence = time.AfterFunc(untilFence(asked, ttl), func() {
+		if alone() {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			if renewing.Err() == nil {
+				k.fence.Reset(ttl / 20)
+			}
+			return
+		}
 		lose(&oms.Error{Op: "keep lease", Target: o.String(), Code: oms.ErrUnavailable, Err: errors.New("the store did not renew it in time")})
 	})
 	go func() {

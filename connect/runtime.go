@@ -18,6 +18,11 @@ type Options struct {
 	Gateway string // holder of the leases; the same after a restart of the gateway
 	Worker  string // host:port that statuses name
 	Logger  *slog.Logger
+	// Alone reports whether no other gateway was there when the store answered
+	// last. Such a gateway goes on while the store is away, until its sources
+	// have as much uncommitted as they may; others stop when their leases end.
+	// It may be called concurrently. Nil: it is never known.
+	Alone func() bool
 
 	Grace       time.Duration // for finishing what was read when stopping; 25 s
 	LeaseTTL    time.Duration // 10 s
@@ -30,6 +35,9 @@ func (o Options) withDefaults() Options {
 		if *d <= 0 {
 			*d = def
 		}
+	}
+	if o.Alone == nil {
+		o.Alone = func() bool { return false }
 	}
 	set(&o.Grace, 25*time.Second)
 	set(&o.LeaseTTL, 10*time.Second)

@@ -79,6 +79,6 @@ func (d Driver) Capabilities(ap oms.AccessPoint) oms.Capabilities {
 	}
 	// Options that are wrong are Open's to refuse; what could be read counts.
 	o, _ := read(ap)
-	c.MaxBody, c.DurableAfter = o.maxMessage, o.durableAfter(inProcess)
+	c.MaxBody, c.DurableAfter, c.Local = o.maxMessage, o.durableAfter(inProcess), inProcess
 	return c
 }

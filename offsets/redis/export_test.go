@@ -23,6 +23,9 @@ func PositionsKey(s *Store, connector string) string { return s.keys.positions(c
 // DefinitionsKey and MetaKey are the keys about all connectors.
 func DefinitionsKey(s *Store) string { return s.keys.defs() }
 
+// MembersKey is the key of the gateways that share the store.
+func MembersKey(s *Store) string { return s.keys.members() }
+
 // MetaKey is the key about the store.
 func MetaKey(s *Store) string { return s.keys.meta() }
 

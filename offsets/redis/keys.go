@@ -14,13 +14,14 @@ import (
 //
 //	omc:{ns}:meta               store_id, schema, min_reader, created_by, rev
 //	omc:{ns}:defs               name → definition
+//	omc:{ns}:members            gateway → until when, member
 //	omc:{ns:name}:pos           partition → position; !owner:<task> → token,
 //	                            !holder:<task> → gateway, !tasks, !rev
 //	omc:{ns:name}:lease:<task>  a string, the token, for as long as it is held
 //	omc:{ns:name}:status        task → until when, status
 //
-// that begin with ! cannot be partitions, which are JSON objects. Leases and
-// statuses expire, and nothing else. A task is held while its lease is there
+// that begin with ! cannot be partitions, which are JSON objects. Leases,
+// statuses and members expire, and nothing else. A task is held while its lease is there
 // and has the same token as !owner:<task>: to revoke a lease it is enough to
 // change the owner.
 type keys struct {
@@ -29,6 +30,8 @@ type keys struct {
 
 func (k keys) meta() string { return k.prefix + ":{" + k.namespace + "}:meta" }
 func (k keys) defs() string { return k.prefix + ":{" + k.namespace + "}:defs" }
+
+func (k keys) members() string { return k.prefix + ":{" + k.namespace + "}:members" }
 
 func (k keys) positions(connector string) string { return k.connector(connector) + "pos" }
 func (k keys) status(connector string) string    { return k.connector(connector) + "status" }

@@ -40,6 +40,9 @@ func fill(t *testing.T, s *redis.Store) offsets.Lease {
 	if err := s.Alter(ctx, "altered", one, nil); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.Join(ctx, redis.Member{ID: "g"}, time.Hour); err != nil {
+		t.Fatal(err)
+	}
 	l := acquire(t, s, "c", time.Hour)
 	released := acquire(t, s, "released", time.Hour)
 	if err := s.Release(ctx, released); err != nil {
@@ -48,7 +51,7 @@ func fill(t *testing.T, s *redis.Store) offsets.Lease {
 	return l
 }
 
-func TestOnlyLeasesAndStatusesExpire(t *testing.T) {
+func TestOnlyLeasesStatusesAndMembersExpire(t *testing.T) {
 	r := integration.NewRedis(t)
 	s := open(t, r.URL()+"?prefix=pre&namespace=ns")
 	fill(t, s)
@@ -59,7 +62,7 @@ func TestOnlyLeasesAndStatusesExpire(t *testing.T) {
 	}
 	want := map[string]bool{ // whether it expires
 		"pre:{ns}:meta": false, "pre:{ns}:defs": false, "pre:{ns:c}:pos": false, "pre:{ns:kept}:pos": false, "pre:{ns:altered}:pos": false,
-		"pre:{ns:released}:pos": false, "pre:{ns:c}:lease:0": true, "pre:{ns:c}:status": true,
+		"pre:{ns:released}:pos": false, "pre:{ns:c}:lease:0": true, "pre:{ns:c}:status": true, "pre:{ns}:members": true,
 		"pre:{ns:gone}:lease:0": true, "pre:{ns:kept}:lease:0": true, // void, but there until they end
 	}
 	for _, key := range found {

@@ -1,5 +1,6 @@
 // Package redis is the store that several gateways can share: a Redis 6.0 or
-// newer, single, behind sentinels, or a cluster. It implements offsets.Store.
+// newer, single, behind sentinels, or a cluster. It implements offsets.Store,
+// and knows the gateways that share it: see [Store.Join].
 //
 // # Guarantees
 //
@@ -18,7 +19,8 @@
 //     keeps it.
 //
 // A failover may hand out the same epoch twice; tokens are told apart by
-// their uuid. Lease time is the server's. Only leases and statuses expire.
+// their uuid. Lease time is the server's. Only leases, statuses and members
+// expire.
 //
 // # The server
 //
