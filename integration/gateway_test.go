@@ -18,40 +18,73 @@ import (
 	"time"
 )
 
-// program is the gateway as users build it, made once for all tests of the
-// package: without the race detector, which would slow the volumes down.
-var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "omconnect-test-")
+// The programs that the tests run, each made once: without the race detector,
+// which would slow the volumes down.
+var (
+	program = sync.OnceValues(func() (string, error) { return build("./cmd/omconnect") }) // as users build it
+	crasher = sync.OnceValues(func() (string, error) { return build("./integration/crasher") })
+
+	// The folder that they are in, made with the first of them.
+	built = sync.OnceValues(func() (string, error) {
+		dir, err := os.MkdirTemp("", "omconnect-test-")
+		atEnd = func() { _ = os.RemoveAll(dir) }
+		return dir, err
+	})
+	atEnd = func() {}
+)
+
+// build makes a program of the module.
+func build(pkg string) (string, error) {
+	dir, err := built()
 	if err != nil {
 		return "", err
 	}
-	bin := filepath.Join(dir, "omconnect")
-	build := exec.Command("go", "build", "-o", bin, "./cmd/omconnect")
-	build.Dir = ".."
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the gateway: %w\n%s", err, out)
+	bin := filepath.Join(dir, filepath.Base(pkg))
+	cmd := exec.Command("go", "build", "-o", bin, pkg)
+	cmd.Dir = ".."
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, out)
 	}
 	return bin, nil
-})
+}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if bin, err := program(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(bin))
-	}
+	atEnd()
 	os.Exit(code)
+}
+
+// A transcript is what a process said, over all its starts. It may be read
+// while the process runs.
+type transcript struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *transcript) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *transcript) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 // A gateway is a gateway process in a folder of its own.
 type gateway struct {
 	t      *testing.T
+	name   string // what it calls itself in the files of a crasher
 	dir    string
 	addr   string
 	args   []string
 	env    []string
+	bin    func() (string, error)
 	proc   *process
-	output *bytes.Buffer // of all its starts; read when it does not run
+	output *transcript
 }
 
 // newGateway returns a gateway that does not run yet. Its paths are relative
@@ -62,13 +95,13 @@ func newGateway(t *testing.T, args ...string) *gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gateway{t: t, dir: t.TempDir(), addr: redisAddr(port), args: args, output: new(bytes.Buffer)}
+	g := &gateway{t: t, name: "a", dir: t.TempDir(), addr: redisAddr(port), args: args, bin: program, output: new(transcript)}
 	t.Cleanup(func() {
 		if g.proc != nil {
 			g.proc.kill()
 		}
 		if t.Failed() {
-			t.Logf("the gateway said:\n%s", tail(g.output.String(), 6000))
+			t.Logf("gateway %s said:\n%s", g.name, tail(g.output.String(), 6000))
 		}
 	})
 	return g
@@ -89,13 +122,13 @@ func (g *gateway) path(name string) string { return filepath.Join(g.dir, name) }
 // launch starts the process and does not wait for anything.
 func (g *gateway) launch() {
 	g.t.Helper()
-	bin, err := program()
+	bin, err := g.bin()
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(g.t.Context()), bin, append([]string{"run", "--listen", g.addr}, g.args...)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = g.dir, g.output, g.output, tied()
-	cmd.Env = append(os.Environ(), g.env...)
+	cmd.Env = append(append(os.Environ(), "OMCONNECT_CRASHER="+g.name), g.env...)
 	if g.proc, err = start(cmd); err != nil {
 		g.t.Fatal(err)
 	}
@@ -109,6 +142,16 @@ func (g *gateway) start() {
 		code, _ := g.call(http.MethodGet, "/connectors", "")
 		return code == http.StatusOK
 	})
+}
+
+// id returns what the gateway is called in its store.
+func (g *gateway) id() string {
+	g.t.Helper()
+	id, err := os.ReadFile(g.path("data/gateway.id"))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(id))
 }
 
 // kill ends the process as kill -9 does.
