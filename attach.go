@@ -48,8 +48,23 @@ func (f *brokerFlags) attach(ctx context.Context, plugins *connect.Plugins) (*om
 }
 
 // attachEmbedded reaches the embedded broker of a folder: the one that runs
-// there in another process, else it runs here for as long as it is needed.
+// there in another process, else it runs here for as long as it is needed. A
+// broker that is just starting holds the folder and has no endpoint yet.
 func attachEmbedded(ctx context.Context, ap oms.AccessPoint) (*oms.Client, error) {
+	for deadline := time.Now().Add(brokerAnswers); ; {
+		c, err := tryEmbedded(ctx, ap)
+		if !errors.Is(err, oms.ErrHeld) || time.Now().After(deadline) {
+			return c, err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func tryEmbedded(ctx context.Context, ap oms.AccessPoint) (*oms.Client, error) {
 	dir := ap.Options["dir"]
 	if there, err := embedded.Endpoint(dir); err == nil {
 		c, err := oms.Open(ctx, there)
@@ -64,7 +79,7 @@ func attachEmbedded(ctx context.Context, ap oms.AccessPoint) (*oms.Client, error
 			return nil, err
 		}
 		// The process was killed and left its endpoint behind, or it is about
-		// to end: then the folder is locked, and that is said below.
+		// to end.
 	}
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil, badUsage("there is no embedded broker in %s; name the data folder of its gateway with --data, or another broker with --broker", dir)
