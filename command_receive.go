@@ -74,7 +74,7 @@ func (c *receiveCommand) Run(ctx context.Context, s *streams, logs *logFlags, pl
 	p := newPrinter(s.out, c.Format == "json")
 	err = c.receive(ctx, client, consumer, group, p)
 	if p.broken {
-		return nil //nolint:nilerr // whoever reads has enough
+		return nil // whoever reads has enough
 	}
 	return errors.Join(unlessStopped(ctx, err), p.warn(s.err))
 }
@@ -177,7 +177,7 @@ func (c *receiveCommand) atEnd(ctx context.Context, client *oms.Client, consumer
 func forget(ctx context.Context, client *oms.Client, group string, topics []string) error {
 	groups, err := client.Groups()
 	if err != nil {
-		return nil //nolint:nilerr // where groups cannot be deleted they end by themselves
+		return nil // where groups cannot be deleted they end by themselves
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), brokerPatience)
 	defer cancel()

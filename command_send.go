@@ -238,7 +238,7 @@ func (d *dispatch) lines(ctx context.Context, in io.Reader, f func(n int64, line
 
 // splitLines is bufio.ScanLines that leaves carriage returns alone: they are
 // part of the body.
-func splitLines(data []byte, last bool) (int, []byte, error) {
+func splitLines(data []byte, last bool) (n int, line []byte, err error) {
 	if i := bytes.IndexByte(data, '\n'); i >= 0 {
 		return i + 1, data[:i], nil
 	}

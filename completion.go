@@ -58,18 +58,17 @@ func (c *completeCommand) Run(ctx context.Context, s *streams, plugins *connect.
 	if len(words) == 0 {
 		words = []string{""}
 	}
-	completer{ctx: ctx, out: s.out, plugins: plugins}.complete(parser.Model.Node, words)
+	completer{out: s.out, plugins: plugins}.complete(ctx, parser.Model.Node, words)
 	return nil
 }
 
 // A completer walks the grammar along the words.
 type completer struct {
-	ctx     context.Context //nolint:containedctx // for one call
 	out     io.Writer
 	plugins *connect.Plugins
 }
 
-func (c completer) complete(node *kong.Node, words []string) {
+func (c completer) complete(ctx context.Context, node *kong.Node, words []string) {
 	done, last := words[:len(words)-1], words[len(words)-1]
 	url := ""
 	var open *kong.Flag // the flag that the next word is the value of
@@ -110,7 +109,7 @@ func (c completer) complete(node *kong.Node, words []string) {
 			}
 		}
 	default:
-		c.argument(node, positional, last, url)
+		c.argument(ctx, node, positional, last, url)
 	}
 }
 
@@ -137,7 +136,7 @@ func (c completer) flags(node *kong.Node, word string) {
 }
 
 // argument offers what can stand in an argument's place.
-func (c completer) argument(node *kong.Node, n int, word, url string) {
+func (c completer) argument(ctx context.Context, node *kong.Node, n int, word, url string) {
 	if n >= len(node.Positional) {
 		return
 	}
@@ -150,17 +149,17 @@ func (c completer) argument(node *kong.Node, n int, word, url string) {
 			c.offer(p.Class, p.Doc, word)
 		}
 	case argument.Name == "name" && node.Parent != nil && node.Parent.Name == "connectors" && node.Name != "create":
-		c.connectors(word, url)
+		c.connectors(ctx, word, url)
 	}
 }
 
 // connectors offers the connectors of the gateway, if one answers.
-func (c completer) connectors(word, url string) {
+func (c completer) connectors(ctx context.Context, word, url string) {
 	gateway, err := client.New(cmp.Or(url, os.Getenv("OMCONNECT_URL"), defaultURL))
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, completionPatience)
+	ctx, cancel := context.WithTimeout(ctx, completionPatience)
 	defer cancel()
 	all, err := gateway.List(ctx)
 	if err != nil {

@@ -56,7 +56,7 @@ func TestAStateMovesIntoRedis(t *testing.T) {
 		}
 	}
 	again, _ := must(t, "", "state", "export", "--data", dir, "--state", url)
-	if diff := cmp.Diff(comparable(exported), comparable(again)); diff != "" {
+	if diff := cmp.Diff(likened(exported), likened(again)); diff != "" {
 		t.Errorf("(-embedded +redis):\n%s", diff)
 	}
 	// The gateway goes on there, without being told to accept another store.
@@ -73,8 +73,8 @@ func TestAStateMovesIntoRedis(t *testing.T) {
 	})
 }
 
-// comparable leaves out what each store gives itself: its id, and revisions.
-func comparable(exported string) []string {
+// likened leaves out what each store gives itself: its id, and revisions.
+func likened(exported string) []string {
 	var lines []string
 	for i, line := range strings.Split(exported, "\n") {
 		if i == 0 {
@@ -140,7 +140,7 @@ func TestAnImportOverOtherConnectorsIsRefusedWhole(t *testing.T) {
 	}
 	must(t, other, "state", "import", "--data", dir, "--replace")
 	replaced, _ := must(t, "", "state", "export", "--data", dir)
-	if diff := cmp.Diff(comparable(other), comparable(replaced)); diff != "" {
+	if diff := cmp.Diff(likened(other), likened(replaced)); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -350,7 +350,8 @@ func TestAnOutcomeThatIsToldTwiceCountsOnce(t *testing.T) {
 		b.onBatch = func([]*oms.Message) error {
 			mu.Lock()
 			defer mu.Unlock()
-			if failures--; failures >= 0 {
+			failures--
+			if failures >= 0 {
 				return &oms.Error{Op: "send", Code: oms.ErrUnavailable}
 			}
 			return nil

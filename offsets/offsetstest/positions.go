@@ -49,13 +49,13 @@ func checkCommitLoads(ctx context.Context, b *bench) {
 
 func checkConnectors(ctx context.Context, b *bench) {
 	names := []string{"a", "a%2F*?[x]", "b", "b:pos", "é{1}"}
-	for i := len(names) - 1; i >= 0; i-- {
-		l := b.acquire(ctx, names[i], i, "a")
+	for i, name := range slices.Backward(names) {
+		l := b.acquire(ctx, name, i, "a")
 		b.ok("commit", b.Commit(ctx, l, positions(`{"p":1}`, `{"n":1}`, `{"p":2}`, `{"n":1}`)))
 	}
 	b.acquire(ctx, "without positions", 0, "a")
 	b.put(ctx, definition("only defined"))
-	got, err := b.Store.Connectors(ctx)
+	got, err := b.Connectors(ctx)
 	b.ok("list connectors", err)
 	if !slices.Equal(got, names) {
 		b.fail("the connectors with positions are %q, want %q", got, names)

@@ -147,7 +147,7 @@ var faults = []struct {
 	}},
 	{"only defined connectors are listed", []string{"Connectors"}, func(s *broken) {
 		s.list = func(ctx context.Context) ([]string, error) {
-			defs, err := s.Memory.List(ctx)
+			defs, err := s.List(ctx)
 			var names []string
 			for _, d := range defs {
 				names = append(names, d.Name)
