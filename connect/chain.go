@@ -67,9 +67,7 @@ func (c *Chain) Apply(m *oms.Message) (*oms.Message, error) {
 	if where != "" {
 		where = ", " + where
 	}
-	named := *m
-	named.Key = nil // it may be what a transform is there to hide
-	return nil, &Outcome{Stage: stage, Messages: []*oms.Message{&named}, Err: fmt.Errorf("connector %s%s: %w", c.connector, where, err)}
+	return nil, &Outcome{Stage: stage, Messages: []*oms.Message{m}, Err: fmt.Errorf("connector %s%s: %w", c.connector, where, err)}
 }
 
 // apply returns what a message becomes, or in which link it failed.

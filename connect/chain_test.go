@@ -138,7 +138,7 @@ func TestFailureOfAChainIsAnOutcomeWithoutContent(t *testing.T) {
 		m := &oms.Message{Topic: "t", Key: []byte("s3cr3t"), Body: []byte(c.body), Receipt: "r", Partition: 2, Offset: 9}
 		out, err := countedPlugins(c.do).chain(t).Apply(m)
 		o, ok := errors.AsType[*connect.Outcome](err)
-		if out != nil || !ok || o.Stage != c.stage || len(o.Messages) != 1 {
+		if out != nil || !ok || o.Stage != c.stage || len(o.Messages) != 1 || o.Messages[0] != m {
 			t.Errorf("%s: %v, %v; want an Outcome of %s", name, out, err, c.stage)
 			continue
 		}

@@ -32,7 +32,7 @@ func TestSinksThatBreakTheContractAreNamed(t *testing.T) {
 		"Also without a cause":           {&connect.PartialError{Err: bad, Also: map[int]error{0: nil}}, []string{"put of t", "also names index 0"}},
 		"a nil *PartialError":            {noError, []string{"put of t", "nil *PartialError", "return nil"}},
 		"indices of a BatchError":        {&oms.BatchError{Failed: map[int]error{77: bad}}, []string{"put of t", "message 77"}},
-		"an empty BatchError":            {&oms.BatchError{}, []string{"Put", "panic"}},
+		"an empty BatchError":            {&oms.BatchError{}, []string{"put of t", "messages of the batch failed"}},
 		"an error that names the target": {&oms.Error{Op: "write", Code: oms.ErrNotFound}, []string{"put of t", "not found"}},
 	} {
 		t.Run(name, func(t *testing.T) { amongOthers(t, foreignPlugin(connect.KindSink, returns(c.err)), c.causes...) })

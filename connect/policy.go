@@ -31,8 +31,8 @@ type Outcome struct { //nolint:errname // it is what a stage reports; that it is
 	Err      error
 }
 
-// Error names the stage, and the first record by its coordinates, never by its
-// content.
+// Error names the stage, and the first record by its coordinates and its key,
+// never by its content.
 func (o *Outcome) Error() string {
 	var b strings.Builder
 	b.WriteString(string(o.Stage))
@@ -44,7 +44,8 @@ func (o *Outcome) Error() string {
 		case m.Origin != nil:
 			fmt.Fprintf(&b, " of %s at %s", m.Origin.Partition, m.Origin.Position)
 		}
-		if n := len(m.Key); n > 0 && n <= 200 {
+		if n := len(m.Key); n > 0 && n <= 200 && o.Stage != StageTransform && o.Stage != StageConvert {
+			// In a chain the key may be what a transform is there to hide.
 			fmt.Fprintf(&b, " key %q", m.Key)
 		}
 	}

@@ -67,6 +67,16 @@ func TestOutcomeNamesTheRecordAndNotItsContent(t *testing.T) {
 	}
 }
 
+func TestFailureInAChainDoesNotTellTheKey(t *testing.T) {
+	m := &oms.Message{Topic: "t", Partition: 3, Offset: 17, Receipt: 1, Key: []byte("s3cr3t")}
+	for _, stage := range []Stage{StageTransform, StageConvert} {
+		o := &Outcome{Stage: stage, Messages: []*oms.Message{m}, Err: errors.New("no")}
+		if got, want := o.Error(), string(stage)+" of t partition 3 offset 17: no"; got != want {
+			t.Errorf("Error() = %s, want %s", got, want)
+		}
+	}
+}
+
 func TestPartialErrorIsCheckedAndKeepsItsCauses(t *testing.T) {
 	no := errors.New("no")
 	for want, e := range map[string]*PartialError{

@@ -74,6 +74,13 @@ func (s *Struct) Clone() *Struct {
 	return &c
 }
 
+// CloneFor is Clone with room for so many fields more.
+func (s *Struct) CloneFor(more int) *Struct {
+	c := *s
+	c.Fields = append(make([]Field, 0, len(s.Fields)+more), s.Fields...)
+	return &c
+}
+
 // Set replaces the field of that name, or adds it at the end. It is called on
 // a copy that no record has yet.
 func (s *Struct) Set(f Field) {

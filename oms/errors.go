@@ -143,6 +143,9 @@ func NewBatchError(n int, err error) *BatchError {
 
 // Error tells the first failure and the number of failures.
 func (e *BatchError) Error() string {
+	if len(e.Failed) == 0 {
+		return "messages of the batch failed, and which ones is not known"
+	}
 	i := e.Indices()[0]
 	if len(e.Failed) == 1 {
 		return fmt.Sprintf("message %d of the batch: %v", i, e.Failed[i])

@@ -61,12 +61,13 @@ func TestTemporaryCodesAreThoseThatPass(t *testing.T) {
 
 func TestErrorTextSaysThingsOnce(t *testing.T) {
 	for want, err := range map[string]error{
-		"mem open x: not found":       &oms.Error{Op: "open", Driver: "mem", Target: "x", Code: oms.ErrNotFound},
-		"invalid":                     &oms.Error{Code: oms.ErrInvalid},
-		"a: b: out of space":          &oms.Error{Op: "a", Code: oms.ErrFull, Err: &oms.Error{Op: "b", Code: oms.ErrFull}},
-		"a: EOF":                      &oms.Error{Op: "a", Err: io.EOF},
-		"message 1 of the batch: EOF": &oms.BatchError{Failed: map[int]error{1: io.EOF}},
-		"2 messages of the batch, the first at 0: EOF": oms.NewBatchError(2, io.EOF),
+		"mem open x: not found": &oms.Error{Op: "open", Driver: "mem", Target: "x", Code: oms.ErrNotFound},
+		"invalid":               &oms.Error{Code: oms.ErrInvalid},
+		"a: b: out of space":    &oms.Error{Op: "a", Code: oms.ErrFull, Err: &oms.Error{Op: "b", Code: oms.ErrFull}},
+		"a: EOF":                &oms.Error{Op: "a", Err: io.EOF},
+		"messages of the batch failed, and which ones is not known": &oms.BatchError{},
+		"message 1 of the batch: EOF":                               &oms.BatchError{Failed: map[int]error{1: io.EOF}},
+		"2 messages of the batch, the first at 0: EOF":              oms.NewBatchError(2, io.EOF),
 		"k: p; l: q": oms.KeyErrors{{Key: "k", Problem: "p"}, {Key: "l", Problem: "q"}},
 	} {
 		if got := err.Error(); got != want {

@@ -17,13 +17,18 @@ type Decoder struct {
 	table   string
 	columns []Column
 	index   map[string]int
+	head    []byte   // what a row of this schema begins with, as an Encoder writes it
+	names   [][]byte // each as a JSON string with its colon
 }
 
 // Decode reads a row in its form. It takes nothing else: unknown or missing
 // members, values that their column cannot have, and a form newer than this
-// version are ErrFormat, with the name of the column. Rows of the same schema
+// version are ErrFormat, with the name of the column and never its value. Rows of the same schema
 // share their Columns, which are not to be changed.
 func (d *Decoder) Decode(body []byte) (Row, error) {
+	if values, ok := d.quick(body); ok {
+		return Row{Table: d.table, Columns: d.columns, Values: values}, nil
+	}
 	r, err := d.decode(body)
 	if err != nil {
 		return Row{}, malformed("decode row", err)
@@ -47,7 +52,7 @@ func (d *Decoder) decode(body []byte) (Row, error) {
 		if !ok {
 			return fmt.Errorf("it has a member %.40q, which the row form does not", name)
 		}
-		return dec.Decode(at)
+		return unquoted(dec.Decode(at))
 	})
 	switch {
 	case err != nil:
@@ -55,7 +60,7 @@ func (d *Decoder) decode(body []byte) (Row, error) {
 	case form == nil || schema == nil || row == nil:
 		return Row{}, errors.New("not in the row form: it lacks one of form, schema and row")
 	case string(form) != "1":
-		return Row{}, fmt.Errorf("it is in form %.20s of rows; this version knows form 1", form)
+		return Row{}, errors.New("it is in another form of rows than 1, the only one that this version knows")
 	}
 	if d.schema == nil || !bytes.Equal(schema, d.schema) {
 		if err := d.setSchema(schema); err != nil {
@@ -74,7 +79,7 @@ func (d *Decoder) setSchema(raw []byte) error {
 	dec := newDecoder(raw)
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&s); err != nil {
-		return err
+		return unquoted(err)
 	}
 	if err := checkColumns(s.Columns); err != nil {
 		return err
@@ -84,6 +89,7 @@ func (d *Decoder) setSchema(raw []byte) error {
 		index[c.Name] = i
 	}
 	*d = Decoder{schema: bytes.Clone(raw), table: s.Table, columns: s.Columns, index: index}
+	d.prepare()
 	return nil
 }
 
@@ -161,7 +167,7 @@ func members(dec *json.Decoder, read func(name string, dec *json.Decoder) error)
 	for dec.More() {
 		t, err := dec.Token()
 		if err != nil {
-			return err
+			return unquoted(err)
 		}
 		name, _ := t.(string) // the decoder has made sure that it is one
 		if seen[name] {
@@ -173,12 +179,26 @@ func members(dec *json.Decoder, read func(name string, dec *json.Decoder) error)
 		}
 	}
 	if _, err := dec.Token(); err != nil {
-		return err
+		return unquoted(err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return errors.New("there is something behind the end of the object")
 	}
 	return nil
+}
+
+// unquoted returns an error of package json without what it quotes.
+func unquoted(err error) error {
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("it is not JSON: byte %d is not what has to be there", e.Offset)
+	}
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("%q is of another type", e.Field)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return errors.New("it ends too early")
+	}
+	return err
 }
 
 // checkText finds text that package json would replace instead of refusing:

@@ -58,15 +58,25 @@ func (e *Encoder) Encode(values []any) (key, body []byte, err error) {
 	if key, err = e.Key(values); err != nil {
 		return nil, nil, err
 	}
+	body, err = e.Body(values)
+	return key, body, err
+}
+
+// Body returns the body of the message for a row, which has one value for each
+// column.
+func (e *Encoder) Body(values []any) (body []byte, err error) {
+	if len(values) != len(e.columns) {
+		return nil, malformed("encode row", fmt.Errorf("it has %d values for %d columns", len(values), len(e.columns)))
+	}
 	body = append(make([]byte, 0, len(e.head)+32*len(values)), e.head...)
 	for i, c := range e.columns {
 		body = append(body, e.names[i]...)
 		if body, err = appendValue(body, c.Type, values[i]); err != nil {
-			return nil, nil, malformed("encode row", fmt.Errorf("column %q: %w", c.Name, err))
+			return nil, malformed("encode row", fmt.Errorf("column %q: %w", c.Name, err))
 		}
 		body = append(body, ',')
 	}
-	return key, append(body[:len(body)-1], "}}"...), nil
+	return append(body[:len(body)-1], "}}"...), nil
 }
 
 // Key returns the key of the message for a row, nil when no column is part of

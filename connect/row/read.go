@@ -14,7 +14,7 @@ import (
 func readValue(dec *json.Decoder, t Type) (any, error) {
 	token, err := dec.Token()
 	if err != nil {
-		return nil, err
+		return nil, unquoted(err)
 	}
 	switch token := token.(type) {
 	case nil:
@@ -35,7 +35,7 @@ func readValue(dec *json.Decoder, t Type) (any, error) {
 func readTagged(dec *json.Decoder) (any, error) {
 	tag, err := dec.Token()
 	if err != nil {
-		return nil, err
+		return nil, unquoted(err)
 	}
 	name, ok := tag.(string)
 	if !ok {
@@ -43,10 +43,10 @@ func readTagged(dec *json.Decoder) (any, error) {
 	}
 	token, err := dec.Token()
 	if err != nil {
-		return nil, err
+		return nil, unquoted(err)
 	}
 	if name == string(TypeAny) || (name != rawText && !known(Type(name))) {
-		return nil, fmt.Errorf("%.40q is not the type of a value", name)
+		return nil, errors.New("what its object names is not the type of a value")
 	}
 	v, err := plainValue(token, Type(name))
 	if err != nil {
@@ -69,7 +69,22 @@ func anyValue(token json.Token) (any, error) {
 		}
 		return plainValue(token, TypeInt64)
 	}
-	return nil, fmt.Errorf("%v is not a value", token)
+	return nil, fmt.Errorf("%s is not a value", kindOf(token))
+}
+
+// kindOf names the kind of a token: what a row holds is never quoted.
+func kindOf(token json.Token) string {
+	switch token.(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "the boolean"
+	case string:
+		return "the text"
+	case json.Number:
+		return "the number"
+	}
+	return "the object or list"
 }
 
 // plainValue takes the plain form of type t.
@@ -85,7 +100,7 @@ func plainValue(token json.Token, t Type) (any, error) {
 	case TypeBoolean:
 		v, ok = token.(bool)
 	case TypeText:
-		v, ok = s, isString
+		v, ok = token, isString
 	case rawText:
 		b, err := base64.StdEncoding.Strict().DecodeString(s)
 		v, ok = string(b), isString && err == nil
@@ -105,18 +120,28 @@ func plainValue(token json.Token, t Type) (any, error) {
 	case TypeAny:
 	}
 	if !ok {
-		return nil, fmt.Errorf("%.40q is not the plain form of %s", fmt.Sprint(token), t)
+		return nil, fmt.Errorf("%s is not the plain form of %s", kindOf(token), t)
 	}
 	return v, nil
 }
 
 func readInt(token json.Token) (int64, bool) {
-	s := fmt.Sprint(token)
-	if _, isBool := token.(bool); isBool {
-		return 0, false
+	var s string
+	switch token := token.(type) {
+	case string:
+		s = token
+	case json.Number:
+		s = string(token)
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
-	return n, err == nil && strconv.FormatInt(n, 10) == s
+	return n, err == nil && canonical(s)
+}
+
+// canonical reports whether a whole number is written in the one form that it
+// has: without a plus, without zeros before it, and zero without a minus.
+func canonical(s string) bool {
+	digits := strings.TrimPrefix(s, "-")
+	return s == "0" || digits != "" && digits[0] >= '1' && digits[0] <= '9'
 }
 
 func readFloat(token json.Token) (float64, bool) {

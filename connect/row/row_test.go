@@ -339,8 +339,8 @@ func TestEncodingRefusesWhatIsNoRow(t *testing.T) {
 		{row.Row{Columns: c("a\xff", row.TypeAny), Values: []any{nil}}, "not UTF-8"},
 		{row.Row{Table: "\xff", Columns: c("a", row.TypeAny), Values: []any{nil}}, "table: the name"},
 		{row.Row{Columns: c("a", row.TypeAny)}, "0 values for 1 columns"},
-		{row.Row{Columns: c("price", row.TypeDecimal), Values: []any{row.Decimal("1,5")}}, `column "price": "1,5" is no decimal`},
-		{row.Row{Columns: c("day", row.TypeDate), Values: []any{row.Date("2024-02-30")}}, `column "day": "2024-02-30" is no date`},
+		{row.Row{Columns: c("price", row.TypeDecimal), Values: []any{row.Decimal("1,5")}}, `column "price": the text is no decimal`},
+		{row.Row{Columns: c("day", row.TypeDate), Values: []any{row.Date("2024-02-30")}}, `column "day": the text is no date`},
 		{row.Row{Columns: c("n", row.TypeInt64), Values: []any{7}}, `column "n": a int is not a value`},
 	} {
 		_, _, err := row.Encode(tc.row)

@@ -1,11 +1,11 @@
 package row
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -79,7 +79,7 @@ func appendPlain(b []byte, v any) ([]byte, error) {
 
 func appendChecked(b []byte, s string, t Type, ok bool) ([]byte, error) {
 	if !ok {
-		return nil, fmt.Errorf("%.40q is no %s", s, t)
+		return nil, fmt.Errorf("the text is no %s", t)
 	}
 	return append(append(append(b, '"'), s...), '"'), nil
 }
@@ -101,7 +101,7 @@ func appendFloat(b []byte, f float64) []byte {
 	}
 	start := len(b)
 	b = strconv.AppendFloat(b, f, format, -1, 64)
-	if !strings.ContainsAny(string(b[start:]), ".e") {
+	if !bytes.ContainsAny(b[start:], ".e") {
 		b = append(b, ".0"...)
 	}
 	return b

@@ -30,18 +30,24 @@ func BenchmarkChain(b *testing.B) {
 		name   string
 		config []string
 		body   string
+		sink   bool
 	}{
-		{"nothing", nil, object},
-		{"header", one("InsertHeader", "header=h", "value.literal=1"), object},
-		{"route", one("RegexRouter", "regex=(.*)", "replacement=x-$1"), object},
-		{"object", one("InsertField$Value", "topic.field=t"), object},
-		{"row", one("InsertField$Value", "topic.field=topic"), typical},
-		{"expression", one("Expression", "filter=value.id > 1"), object},
-		{"jq", one("JQ", "program={id, name}"), object},
-		{"json with schema", []string{"value.converter=json"}, typical},
+		{"nothing", nil, object, false},
+		{"header", one("InsertHeader", "header=h", "value.literal=1"), object, false},
+		{"route", one("RegexRouter", "regex=(.*)", "replacement=x-$1"), object, false},
+		{"object", one("InsertField$Value", "topic.field=t"), object, false},
+		{"row", one("InsertField$Value", "topic.field=topic"), typical, false},
+		{"expression", one("Expression", "filter=value.id > 1"), object, false},
+		{"jq", one("JQ", "program={id, name}"), object, false},
+		{"json with schema", []string{"value.converter=json"}, typical, false},
+		{"json with schema, read", []string{"value.converter=json"}, envelope, true},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			ch := chain(b, connect.KindSource, c.config...)
+			kind := connect.KindSource
+			if c.sink {
+				kind = connect.KindSink
+			}
+			ch := chain(b, kind, c.config...)
 			m := message("k", c.body)
 			b.ReportAllocs()
 			b.SetBytes(int64(len(m.Body)))

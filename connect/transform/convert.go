@@ -74,7 +74,16 @@ func (c *auto) Encode(v any) ([]byte, error) {
 	case []any:
 		return appendJSON(nil, v, stylePlain)
 	}
-	return []byte(textOf(v)), nil
+	return encodeScalar(v)
+}
+
+// encodeScalar returns the text of a single value.
+func encodeScalar(v any) ([]byte, error) {
+	text, ok := scalarText(v)
+	if !ok {
+		return nil, noForm(v)
+	}
+	return []byte(text), nil
 }
 
 // A text converter is Kafka Connect's StringConverter: it knows no structures
@@ -126,7 +135,7 @@ func (binary) Encode(v any) ([]byte, error) {
 	case *connect.Struct, []any:
 		return nil, malformed("encode", "the converter bytes writes no structure; take the converter out, or set json")
 	}
-	return []byte(textOf(v)), nil
+	return encodeScalar(v)
 }
 
 // typedRow insists on rows.

@@ -12,6 +12,8 @@ type jsonConverter struct {
 	schemas  bool
 	style    jsonStyle
 	defaults bool
+	seen     readCache
+	written  writeCache
 }
 
 func jsonPlugin() connect.ConverterPlugin {
@@ -45,6 +47,11 @@ func jsonPlugin() connect.ConverterPlugin {
 
 // Decode takes JSON, with schemas.enable the two members of the envelope.
 func (c *jsonConverter) Decode(b []byte) (any, error) {
+	if c.schemas {
+		if schema, payload, ok := c.seen.find(b); ok {
+			return c.read(schema, payload)
+		}
+	}
 	v, err := parseJSON(b)
 	if err != nil || !c.schemas {
 		return v, err
@@ -62,6 +69,7 @@ func (c *jsonConverter) Decode(b []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.seen.keep(b, schema)
 	return c.read(schema, payload)
 }
 
@@ -70,18 +78,37 @@ func (c *jsonConverter) Encode(v any) ([]byte, error) {
 	if !c.schemas {
 		return appendJSON(nil, v, c.style)
 	}
-	b := []byte(`{"schema":`)
-	schema, err := schemaOf(v)
+	b, err := c.appendSchema([]byte(`{"schema":`), v)
 	if err != nil {
-		return nil, err
-	}
-	if schema == nil {
-		b = append(b, "null"...)
-	} else if b, err = schema.append(b, ""); err != nil {
 		return nil, err
 	}
 	if b, err = appendJSON(append(b, `,"payload":`...), v, c.style); err != nil {
 		return nil, err
 	}
 	return append(b, '}'), nil
+}
+
+// appendSchema writes the schema of a value.
+func (c *jsonConverter) appendSchema(b []byte, v any) ([]byte, error) {
+	typed, _ := v.(*connect.Struct)
+	if typed != nil && typed.Typed {
+		if text, ok := c.written.find(typed); ok {
+			return append(b, text...), nil
+		}
+	}
+	schema, err := schemaOf(v)
+	if err != nil {
+		return nil, err
+	}
+	if schema == nil {
+		return append(b, "null"...), nil
+	}
+	start := len(b)
+	if b, err = schema.append(b, ""); err != nil {
+		return nil, err
+	}
+	if typed != nil {
+		c.written.keep(typed, b[start:])
+	}
+	return b, nil
 }

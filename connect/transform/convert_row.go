@@ -25,7 +25,7 @@ type rows struct {
 func (r *rows) decode(b []byte) (*connect.Struct, error) {
 	got, err := r.decoder.Decode(b)
 	if err != nil {
-		return nil, malformed("decode", "it is not a row in form 1 (package row); what is wrong is not shown, since it has content")
+		return nil, err
 	}
 	s := &connect.Struct{Typed: true, Table: got.Table, Fields: make([]connect.Field, len(got.Columns))}
 	for i, c := range got.Columns {
@@ -44,23 +44,37 @@ func rowable(s *connect.Struct) bool {
 
 // encode writes a structure that is rowable.
 func (r *rows) encode(s *connect.Struct) ([]byte, error) {
-	columns, values := make([]row.Column, len(s.Fields)), make([]any, len(s.Fields))
-	for i, f := range s.Fields {
-		columns[i] = row.Column{Name: f.Name, Type: rowType(f.Type), Key: f.Key}
-		values[i] = rowValue(f.Value)
-	}
-	if r.encoder == nil || r.table != s.Table || !slices.Equal(r.columns, columns) {
+	if !r.sameColumns(s) {
+		columns := make([]row.Column, len(s.Fields))
+		for i, f := range s.Fields {
+			columns[i] = row.Column{Name: f.Name, Type: rowType(f.Type), Key: f.Key}
+		}
 		e, err := row.NewEncoder(s.Table, columns)
 		if err != nil {
-			return nil, malformed("encode", "the row: %w", err)
+			return nil, err
 		}
 		r.encoder, r.table, r.columns = e, s.Table, columns
 	}
-	_, body, err := r.encoder.Encode(values)
-	if err != nil {
-		return nil, malformed("encode", "a value of the row is not of its type")
+	values := make([]any, len(s.Fields))
+	for i, f := range s.Fields {
+		values[i] = rowValue(f.Value)
 	}
-	return body, nil
+	return r.encoder.Body(values)
+}
+
+// sameColumns reports whether a structure has the columns of the row that was
+// written last.
+func (r *rows) sameColumns(s *connect.Struct) bool {
+	if r.encoder == nil || r.table != s.Table || len(r.columns) != len(s.Fields) {
+		return false
+	}
+	for i := range s.Fields {
+		f, c := &s.Fields[i], &r.columns[i]
+		if c.Name != f.Name || c.Type != rowType(f.Type) || c.Key != f.Key {
+			return false
+		}
+	}
+	return true
 }
 
 // rowType returns the type of a column for that of a field.
@@ -165,9 +179,5 @@ func rowKey(s *connect.Struct) ([]byte, error) {
 	for i, f := range s.Fields {
 		names[i], values[i] = f.Name, rowValue(f.Value)
 	}
-	key, err := row.EncodeKey(names, values)
-	if err != nil {
-		return nil, malformed("encode", "a value of the key is not of its type, or a column stands there twice")
-	}
-	return key, nil
+	return row.EncodeKey(names, values)
 }

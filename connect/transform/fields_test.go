@@ -33,7 +33,7 @@ func TestInsertField(t *testing.T) {
 		{"bytes", false, []string{"InsertField$Value", "topic.field=t"}, "", "\xff", "error: the value is bytes"},
 		{"list", false, []string{"InsertField$Value", "topic.field=t"}, "", "[1]", "error: the value is a list"},
 		{"broken", false, []string{"InsertField$Value", "topic.field=t"}, "", `{"a":`, "error: the value is text"},
-		{"broken row", false, []string{"InsertField$Value", "topic.field=t"}, "", `{"form":2,"schema":{},"row":{}}`, "error: not a row in form 1"},
+		{"broken row", false, []string{"InsertField$Value", "topic.field=t"}, "", `{"form":2,"schema":{},"row":{}}`, "error: another form of rows than 1"},
 	})
 }
 

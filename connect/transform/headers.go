@@ -80,5 +80,5 @@ func headerValue(v any) ([]byte, error) {
 	case *connect.Struct, []any:
 		return appendJSON(nil, v, stylePlain)
 	}
-	return []byte(textOf(v)), nil
+	return encodeScalar(v)
 }

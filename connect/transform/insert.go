@@ -86,7 +86,8 @@ func (t *insertField) Apply(r *connect.Record) (*connect.Record, error) {
 	if t.defaults {
 		s = s.Defaulted()
 	}
-	in := inserter{to: s.Clone()}
+	const most = 5 // fields that are inserted
+	in := inserter{to: s.CloneFor(most)}
 	in.add(t.topic, r.Topic(), connect.DataText)
 	if p, ok := r.Partition(); ok {
 		in.number(t.partition, int64(p), connect.DataInt32)

@@ -1,8 +1,10 @@
 package transform
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/itchyny/gojq"
 
@@ -20,14 +22,14 @@ func jqPlugin(part connect.Part) connect.TransformPlugin {
 		Type: typ, Aliases: aliases,
 		Doc: "Makes the " + string(part) + " what a jq program returns for it. No result drops the record, several fail.",
 		Def: connect.ConfigDef{Keys: []connect.Key{
-			{Name: "program", Required: true, Doc: "Program in jq's language, such as {id, name: .user.name}. Null is not given to it.", Check: func(value string) error { _, err := compileJQ(value); return err }},
+			{Name: "program", Required: true, Doc: "Program in jq's language, such as {id, name: .user.name}. Null is not given to it; it may take 30 s for a record.", Check: func(value string) error { _, err := compileJQ(value); return err }},
 		}},
 		Effects: func(oms.KeyValue) []connect.Effect {
 			return []connect.Effect{{Part: part, Leaves: func(connect.Form) connect.Form { return connect.FormAny }}}
 		},
 		New: func(config oms.KeyValue) (connect.Transform, error) {
 			code, err := compileJQ(config["program"])
-			return &jq{part: part, code: code}, err
+			return &jq{part: part, code: code, bound: jqBound}, err
 		},
 	}
 }
@@ -44,9 +46,15 @@ func compileJQ(program string) (*gojq.Code, error) {
 	return code, nil
 }
 
+// jqBound is how long a program may run for one record. It is shorter than
+// what a chain may take: a program that never ends fails by itself, and leaves
+// nothing behind that runs on.
+const jqBound = 30 * time.Second
+
 type jq struct {
-	part connect.Part
-	code *gojq.Code
+	part  connect.Part
+	code  *gojq.Code
+	bound time.Duration
 }
 
 // Apply runs the program; null stays null.
@@ -59,15 +67,20 @@ func (t *jq) Apply(r *connect.Record) (*connect.Record, error) {
 		return nil, malformed("jq", "the %s is %d bytes that are no text, and jq knows text and JSON only", t.part, len(b))
 	}
 	d := dynamic{forJQ}
-	results := t.code.Run(d.out(v))
+	ctx, cancel := context.WithTimeout(context.Background(), t.bound)
+	defer cancel()
+	results := t.code.RunWithContext(ctx, d.out(v))
 	now, ok := results.Next()
 	if !ok {
 		return nil, nil
 	}
 	if failure, ok := now.(error); ok {
-		return nil, jqFailure(failure)
+		return nil, t.failed(failure)
 	}
-	if _, more := results.Next(); more {
+	if next, more := results.Next(); more {
+		if failure, ok := next.(error); ok {
+			return nil, t.failed(failure)
+		}
 		return nil, malformed("jq", "the program has more than one result; collect them in a list: [ … ]")
 	}
 	after, err := d.in(v, now)
@@ -78,8 +91,11 @@ func (t *jq) Apply(r *connect.Record) (*connect.Record, error) {
 	return r, nil
 }
 
-// jqFailure says that a program has failed. What jq says quotes the record.
-func jqFailure(err error) error {
+// failed says that the program has failed. What jq says quotes the record.
+func (t *jq) failed(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return malformed("jq", "the program has not ended after %v for this record; it may run for ever", t.bound)
+	}
 	if _, ok := errors.AsType[*gojq.HaltError](err); ok {
 		return malformed("jq", "the program halts; use empty to drop a record")
 	}

@@ -46,9 +46,18 @@ func appendJSON(b []byte, v any, style jsonStyle) ([]byte, error) {
 		return appendObject(b, v, style)
 	}
 	if style == stylePlain {
-		return appendText(b, textOf(v))
+		text, ok := scalarText(v)
+		if !ok {
+			return nil, noForm(v)
+		}
+		return appendText(b, text)
 	}
 	return appendLogical(b, v, style)
+}
+
+// noForm is the error for what no decoded value is.
+func noForm(v any) error {
+	return malformed("encode", "a transform has set a %T, which is no value of a record", v)
 }
 
 func appendList(b []byte, list []any, style jsonStyle) ([]byte, error) {
@@ -88,12 +97,11 @@ func appendLogical(b []byte, v any, style jsonStyle) ([]byte, error) {
 		if style == styleKafkaNumeric {
 			return append(b, plainNumber(d)...), nil
 		}
-		unscaled, _ := unscaledOf(d)
-		return append(base64.StdEncoding.AppendEncode(append(b, '"'), twosComplement(unscaled)), '"'), nil
+		return append(base64.StdEncoding.AppendEncode(append(b, '"'), twosComplement(unscaledOf(d))), '"'), nil
 	}
 	n, ok := logicalNumber(v)
 	if !ok {
-		return nil, malformed("encode", "a %T has no form in JSON", v)
+		return nil, noForm(v)
 	}
 	return strconv.AppendInt(b, n, 10), nil
 }
@@ -163,33 +171,40 @@ func javaFloat(f float64, bits int) string {
 	return s
 }
 
-// textOf returns the text of a scalar.
+// textOf returns the text of a scalar, "" for what is none.
 func textOf(v any) string {
+	text, _ := scalarText(v)
+	return text
+}
+
+// scalarText returns the text of a scalar. It returns false for what is none
+// and that a transform should not have set, such as an int.
+func scalarText(v any) (string, bool) {
 	switch v := v.(type) {
 	case string:
-		return v
+		return v, true
 	case bool:
-		return strconv.FormatBool(v)
+		return strconv.FormatBool(v), true
 	case json.Number:
-		return string(v)
+		return string(v), true
 	case int64:
-		return strconv.FormatInt(v, 10)
+		return strconv.FormatInt(v, 10), true
 	case float64:
-		return javaFloat(v, 64)
+		return javaFloat(v, 64), true
 	case float32:
-		return javaFloat(float64(v), 32)
+		return javaFloat(float64(v), 32), true
 	case []byte:
-		return base64.StdEncoding.EncodeToString(v)
+		return base64.StdEncoding.EncodeToString(v), true
 	case row.Decimal:
-		return string(v)
+		return string(v), true
 	case row.Date:
-		return string(v)
+		return string(v), true
 	case row.Time:
-		return string(v)
+		return string(v), true
 	case row.Timestamp:
-		return string(v)
+		return string(v), true
 	case row.TimestampTZ:
-		return string(v)
+		return string(v), true
 	}
-	return ""
+	return "", false
 }

@@ -70,18 +70,23 @@ func instantOf(t time.Time) (row.TimestampTZ, bool) {
 	return ts, ts.Valid()
 }
 
-// unscaledOf returns the digits of a decimal without its point, and how many
-// stand behind it.
-func unscaledOf(d row.Decimal) (digits *big.Int, scale int) {
+// unscaledOf returns the digits of a decimal without its point.
+func unscaledOf(d row.Decimal) *big.Int {
 	whole, fraction, _ := strings.Cut(string(d), ".")
 	n, ok := new(big.Int).SetString(whole+fraction, 10)
 	if !ok {
-		return new(big.Int), 0 // a decimal that is none; rows are checked
+		return new(big.Int) // a decimal that is none; rows are checked
 	}
-	return n, len(fraction)
+	return n
 }
 
-// decimalOf is the inverse of unscaledOf. A negative scale means zeros.
+// scaleOf returns how many digits stand behind the point.
+func scaleOf(d row.Decimal) int {
+	_, fraction, _ := strings.Cut(string(d), ".")
+	return len(fraction)
+}
+
+// decimalOf is the inverse of unscaledOf and scaleOf. A negative scale means zeros.
 func decimalOf(n *big.Int, scale int) row.Decimal {
 	digits := new(big.Int).Abs(n).String()
 	sign := ""

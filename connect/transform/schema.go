@@ -260,8 +260,7 @@ func scalarSchema(v any) *schema {
 		v, _ = typedNumber(n)
 	}
 	if d, ok := v.(row.Decimal); ok {
-		_, scale := unscaledOf(d)
-		return &schema{kind: "bytes", name: logicalDecimal, scale: scale}
+		return &schema{kind: "bytes", name: logicalDecimal, scale: scaleOf(d)}
 	}
 	_, typ := typedValue(v)
 	return typeSchema(typ)

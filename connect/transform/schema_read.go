@@ -74,7 +74,12 @@ func (c *jsonConverter) readStruct(s *schema, v any) (any, error) {
 	}
 	out := s.empty()
 	for i, f := range s.fields {
-		member, _ := object.Get(f.name)
+		var member any
+		if i < len(object.Fields) && object.Fields[i].Name == f.name {
+			member = object.Fields[i].Value // in the order of the schema, as it mostly is
+		} else {
+			member, _ = object.Get(f.name)
+		}
 		value, err := c.read(f.schema, member)
 		if err != nil {
 			return nil, malformed("decode", "field %.100q: %w", f.name, err)
