@@ -37,6 +37,11 @@ check: ## everything but the tests: format, vet, lint, go.mod; changes nothing
 	go vet ./...
 	$(LINT) run
 	go mod tidy -diff
+	cd examples/connector && go mod tidy -diff
+
+.PHONY: docs
+docs: ## write docs/reference from the definitions in the code
+	go run ./cmd/omconnect reference docs/reference
 
 .PHONY: lint
 lint: ## run the linters
@@ -45,6 +50,10 @@ lint: ## run the linters
 .PHONY: fmt
 fmt: ## format the code
 	$(LINT) fmt
+
+.PHONY: bench
+bench: ## measure what the gateway costs, beside the client library; writes docs/benchmarks.md
+	CGO_ENABLED=0 go run ./benchmarks -o docs/benchmarks.md
 
 .PHONY: brokers
 brokers: setup ## start a Redis that stays, for tests and for trying things; prints its address

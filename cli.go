@@ -20,12 +20,15 @@ type commandLine struct {
 	Run        runCommand        `cmd:"" help:"Run the gateway."`
 	Connectors connectorsCommand `cmd:"" help:"See and control the connectors of a running gateway."`
 	Validate   validateCommand   `cmd:"" help:"Check a gateway.yaml or the configuration of a connector, without asking any broker."`
+	Test       samplesCommand    `cmd:"" help:"Put the records of files through the transforms of a connector, and compare what comes out."`
 	Plugins    pluginsCommand    `cmd:"" help:"List the classes of connectors, or the keys of one."`
+	New        newCommand        `cmd:"" help:"Begin something of one's own."`
 	Send       sendCommand       `cmd:"" help:"Send lines to a topic of any broker."`
 	Receive    receiveCommand    `cmd:"" help:"Print the messages of topics of any broker."`
 	State      stateCommand      `cmd:"" help:"Copy definitions and positions from one state to another."`
 	Completion completionCommand `cmd:"" help:"Print what a shell needs to complete commands, flags and names."`
 	Complete   completeCommand   `cmd:"" hidden:"" help:"Print what the last word may become."`
+	Reference  referenceCommand  `cmd:"" hidden:"" help:"Write the pages of the reference."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 

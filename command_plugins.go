@@ -74,6 +74,16 @@ func (c *pluginsCommand) Run(s *streams, plugins *connect.Plugins) error {
 	if len(named) == 0 {
 		return badUsage("there is no class %s; omconnect plugins lists those that there are", c.Class)
 	}
+	if c.Output == "json" {
+		infos := make([]pluginInfo, 0, len(named))
+		for _, p := range named {
+			infos = append(infos, infoOf(p))
+		}
+		if len(infos) == 1 {
+			return writeJSON(s.out, infos[0])
+		}
+		return writeJSON(s.out, infos) // one document, whatever there is
+	}
 	for _, p := range named {
 		if err := c.keys(s, p); err != nil {
 			return err
@@ -81,6 +91,19 @@ func (c *pluginsCommand) Run(s *streams, plugins *connect.Plugins) error {
 	}
 	return nil
 }
+
+// infoOf returns a plugin with its keys.
+func infoOf(p plugin) pluginInfo {
+	info := pluginInfo{Class: p.name, Kind: p.kind, Doc: p.doc}
+	for _, k := range p.keys {
+		info.Keys = append(info.Keys, keyInfo{
+			Name: k.Name, Type: typeOf(k), Default: k.Default, Required: k.Required, Values: k.Values, Secret: k.Secret, Doc: k.Doc,
+		})
+	}
+	return info
+}
+
+func typeOf(k connect.Key) string { return string(cmp.Or(k.Type, connect.String)) }
 
 func (c *pluginsCommand) list(s *streams, all []plugin) error {
 	infos := make([]pluginInfo, 0, len(all))
@@ -96,17 +119,9 @@ func (c *pluginsCommand) list(s *streams, all []plugin) error {
 }
 
 func (c *pluginsCommand) keys(s *streams, p plugin) error {
-	info := pluginInfo{Class: p.name, Kind: p.kind, Doc: p.doc}
 	var rows [][]string
 	for _, k := range p.keys {
-		kind := string(cmp.Or(k.Type, connect.String))
-		info.Keys = append(info.Keys, keyInfo{
-			Name: k.Name, Type: kind, Default: k.Default, Required: k.Required, Values: k.Values, Secret: k.Secret, Doc: k.Doc,
-		})
-		rows = append(rows, []string{k.Name, kind, defaultOf(k), docOf(k)})
-	}
-	if c.Output == "json" {
-		return writeJSON(s.out, info)
+		rows = append(rows, []string{k.Name, typeOf(k), defaultOf(k), docOf(k)})
 	}
 	if err := writeTable(s.out, nil, [][]string{{p.name + " (" + p.kind + "): " + p.doc}}); err != nil {
 		return err

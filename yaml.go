@@ -3,6 +3,7 @@ package omconnect
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // A node is a value of a YAML or JSON document, with its text as written:
@@ -20,6 +22,7 @@ type node struct {
 	line    int
 	kind    nodeKind
 	text    string  // of a scalar
+	literal bool    // of a scalar: a number or a boolean, not a text
 	items   []*node // of a list
 	entries []entry // of a mapping, in the order of the document
 }
@@ -160,16 +163,23 @@ func convert(from ast.Node, ps *problems) *node {
 		}
 	case *ast.StringNode:
 		n.kind, n.text = scalar, from.Value
+		// The parser takes a number that has too many digits for a text.
+		n.literal = from.GetToken().Type == token.StringType && isNumber(from.Value)
 	case *ast.LiteralNode:
 		n.kind, n.text = scalar, from.Value.Value
 	case *ast.NullNode:
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
-		n.kind, n.text = scalar, from.GetToken().Value
+		n.kind, n.text, n.literal = scalar, from.GetToken().Value, true
 	default:
 		n.kind = refused
 		ps.add(n.line, "", "tags, anchors and aliases are not supported; write the value out, with quotes if it begins with !, & or *")
 	}
 	return n
+}
+
+// isNumber reports whether a text is a number as JSON has them.
+func isNumber(s string) bool {
+	return s != "" && (s[0] == '-' || s[0] >= '0' && s[0] <= '9') && json.Valid([]byte(s))
 }
 
 func keyOf(key ast.MapKeyNode) (string, bool) {

@@ -36,10 +36,13 @@ func (s *sink) HandlesTombstones() bool { return true }
 func (s *sink) Put(_ context.Context, msgs []*oms.Message) error {
 	for i, m := range msgs {
 		if err := s.write(m); err != nil {
+			if unsafe := s.sync(); unsafe != nil {
+				return unsafe // none is known to be safe
+			}
 			return &connect.PartialError{Index: i, Err: err} // those before it are safe
 		}
 	}
-	return nil
+	return s.sync() // nil means safe, even if the power fails now
 }
 
 func (s *sink) write(m *oms.Message) error {
@@ -60,9 +63,17 @@ func (s *sink) write(m *oms.Message) error {
 		return err
 	}
 	_, err = f.Write(m.Body)
-	// Nil means safe, even if the power fails now.
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(hidden, path)
+}
+
+// sync makes names last, as f.Sync does contents.
+func (s *sink) sync() error {
+	folder, err := os.Open(s.folder)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }

@@ -56,12 +56,15 @@ func (s *source) Poll(ctx context.Context) ([]*oms.Message, error) {
 	}
 	var msgs []*oms.Message
 	for _, f := range files {
-		if f.Name() <= s.last || strings.HasPrefix(f.Name(), ".") || len(msgs) == 100 {
+		if len(msgs) == 100 {
+			break // the rest comes with the next Poll
+		}
+		if f.Name() <= s.last || strings.HasPrefix(f.Name(), ".") || f.IsDir() {
 			continue
 		}
 		body, err := os.ReadFile(filepath.Join(s.folder, f.Name()))
 		if err != nil {
-			return msgs, err
+			return msgs, err // what is returned with an error counts
 		}
 		origin, err := oms.NewOrigin(map[string]string{"folder": s.folder}, place{f.Name()})
 		if err != nil {
