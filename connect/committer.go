@@ -70,7 +70,7 @@ func (c *committer) finish(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return &Outcome{Stage: StageCommit, Err: &oms.Error{Op: "wait until confirmed records are durable", Code: oms.ErrTimeout, Err: ctx.Err()}}
 		case <-time.After(max(c.tracker.durableAfter/4, time.Millisecond)):
 		}
 	}

@@ -75,8 +75,9 @@ type Committed interface {
 // A Splitter divides the connector's work into tasks.
 type Splitter interface {
 	// Split returns the configuration of each task, at most limit and at least
-	// one. It is called on an instance of its own that is never started; it
-	// may do I/O.
+	// one. Each is checked against the plugin's definition and completed with
+	// its defaults. Split is called on an instance of its own that is never
+	// started; it may do I/O.
 	Split(ctx context.Context, config oms.KeyValue, limit int) ([]oms.KeyValue, error)
 }
 

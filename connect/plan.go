@@ -122,7 +122,21 @@ func (s *supervisor) split(ctx context.Context, p Plugin, set settings) ([]oms.K
 	if len(parts) == 0 || len(parts) > set.tasksMax {
 		return nil, fmt.Errorf("the connector divided its work into %d tasks, with tasks.max=%d", len(parts), set.tasksMax)
 	}
-	return parts, nil
+	return completed(p, parts)
+}
+
+// completed returns the configurations of tasks as OnStart gets them: checked
+// and with their defaults. What is wrong with them is the connector's mistake,
+// since its user's configuration has been checked before.
+func completed(p Plugin, parts []oms.KeyValue) ([]oms.KeyValue, error) {
+	whole := make([]oms.KeyValue, len(parts))
+	for i, part := range parts {
+		if err := p.Def.Validate(part); err != nil {
+			return nil, fmt.Errorf("a mistake of class %s, not of its configuration: it gave task %d of %d keys that its own definition refuses: %w", p.Class, i, len(parts), err)
+		}
+		whole[i] = p.Def.Complete(part)
+	}
+	return whole, nil
 }
 
 // env is what an instance gets that runs no task.

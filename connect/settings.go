@@ -233,6 +233,8 @@ func ValidName(name string) error {
 		return fmt.Errorf("the name has %d bytes, at most %d are allowed", len(name), longest)
 	case strings.Contains(name, "/"):
 		return fmt.Errorf("the name %.50q has a slash", name)
+	case name == "." || name == "..":
+		return fmt.Errorf("the name %q means a folder in paths", name)
 	}
 	if err := oms.ValidTopic(name); err != nil {
 		return fmt.Errorf("the name %.50q has a space, a control character or invalid UTF-8", name)

@@ -52,9 +52,13 @@ func (t *task) runSource(soft, hard context.Context, j *job, client *oms.Client)
 	// What was read is sent even when a stop comes, but not past a failure.
 	reading, stopReading := context.WithCancelCause(soft)
 	sending, stopSending := context.WithCancelCause(hard)
+	// The first failure is noted apart from both: they may have been told to
+	// end before, and then keep that as their cause.
+	failed, note := context.WithCancelCause(context.WithoutCancel(hard))
 	fail := func(err error) {
-		stopSending(err)
-		stopReading(context.Cause(sending)) // the first failure, also when several come at once
+		note(err)
+		stopSending(context.Cause(failed))
+		stopReading(context.Cause(failed))
 	}
 	defer fail(nil)
 	r := &sourceRun{
@@ -76,16 +80,10 @@ func (t *task) runSource(soft, hard context.Context, j *job, client *oms.Client)
 	defer t.quiet.Store(false)
 
 	err = r.read(reading, sending)
-	return r.drain(hard, reading, err, func() { stopCommitting(); wg.Wait() })
-}
-
-// failureOf returns why ctx was ended, nil if it was merely told to end or was
-// not ended.
-func failureOf(ctx context.Context) error {
-	if cause := context.Cause(ctx); cause != context.Canceled { //nolint:errorlint // a failure may well wrap it
-		return cause
+	if isEOF(err) {
+		r.settle(reading)
 	}
-	return nil
+	return r.drain(hard, failed, err, func() { stopCommitting(); wg.Wait() })
 }
 
 // read polls until it is told to stop, the source ends, or something fails.
@@ -271,50 +269,4 @@ func (r *sourceRun) ensureTopic(ctx context.Context, topic string) error {
 	}
 	r.topics[topic] = true
 	return nil
-}
-
-// tellCommitted tells the source what has become durable.
-func (r *sourceRun) tellCommitted(ctx context.Context) error {
-	source, ok := r.inst.conn.(Committed)
-	if !ok {
-		return nil
-	}
-	news := r.committer.news()
-	if len(news) == 0 {
-		return nil
-	}
-	err := r.inst.call(ctx, "Committed", hookBound, func(ctx context.Context) error { return source.Committed(ctx, news) })
-	if err != nil {
-		return &Outcome{Stage: StageCommit, Err: err}
-	}
-	return nil
-}
-
-// drain finishes what was read: it waits for the broker, commits, and tells
-// the source. After a failure it does so briefly, to repeat little.
-func (r *sourceRun) drain(hard, reading context.Context, err error, stopCommitter func()) error {
-	first := func(next error) { // EOF is no failure
-		if ignoreEOF(err) == nil && next != nil {
-			err = next
-		}
-	}
-	first(failureOf(reading))
-	patience := r.t.rt.opts.Grace
-	if ignoreEOF(err) != nil {
-		patience = abandonAfter
-	}
-	ctx, cancel := bounded(hard, patience)
-	defer cancel()
-	cerr := r.producer.Close(ctx)
-	first(failureOf(reading)) // a record failed at the very end
-	if cerr != nil {
-		first(&Outcome{Stage: StageSend, Err: cerr})
-	}
-	stopCommitter()
-	first(r.committer.finish(ctx))
-	first(failureOf(reading))
-	if !errors.Is(err, errStuck) {
-		first(r.tellCommitted(ctx))
-	}
-	return err
 }

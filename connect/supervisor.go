@@ -228,7 +228,9 @@ func (s *supervisor) enter(state State, by string, cause error) {
 		s.status.NextRetry = s.retryAt
 	}
 	if cause != nil {
-		s.status.Cause, s.status.Trace = cause.Error(), trace(cause)
+		p, _ := s.rt.opts.Plugins.Lookup(s.def.Config["connector.class"]) // of an unknown one nothing is known to be secret
+		hide := secretsOf(p, s.def.Config).hide
+		s.status.Cause, s.status.Trace = hide(cause.Error()), hide(trace(cause))
 	}
 	now := *s.shown.Load()
 	now.revision, now.state = s.def.Revision, state

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/omconnect/omconnect/offsets"
+	"github.com/omconnect/omconnect/oms"
 )
 
 // enter shows a new state.
@@ -20,7 +21,8 @@ func (t *task) status(s State, by string, cause error) offsets.Status {
 		Attempts: t.failures.all, Restarts: t.restarts, Revision: t.revision,
 	}
 	if cause != nil {
-		st.Cause, st.Trace = cause.Error(), trace(cause)
+		hide := secretsOf(t.plugin, t.set.connectorOptions, t.config, oms.KeyValue{"broker": t.set.broker}).hide
+		st.Cause, st.Trace = hide(cause.Error()), hide(trace(cause))
 	}
 	return st
 }

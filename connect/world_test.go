@@ -26,7 +26,9 @@ type world struct {
 	options connect.Options // what is set here is kept
 	source  *scripted
 	sink    *scripted
-	wrap    func(oms.Driver) oms.Driver // around the broker, if not nil
+	wrap    func(oms.Driver) oms.Driver       // around the broker, if not nil
+	around  func(offsets.Store) offsets.Store // around the store, if not nil
+	log     slog.Handler                      // of the gateways; nothing is logged if nil
 
 	store  *faultyStore
 	driver *mem.Driver
@@ -105,8 +107,14 @@ func (w *world) spawn(id string) *gateway {
 		Class: "test-sink", Kind: connect.KindSink, Def: scriptDef,
 		New: func(env connect.Env) (connect.Connector, error) { return w.sink.newSink(env, g) },
 	})
-	store := &mortalStore{faultyStore: w.store, dead: &g.dead}
+	var store offsets.Store = &mortalStore{faultyStore: w.store, dead: &g.dead}
+	if w.around != nil {
+		store = w.around(store)
+	}
 	logger := slog.New(slog.DiscardHandler)
+	if w.log != nil {
+		logger = slog.New(w.log)
+	}
 	g.catalog = connect.NewCatalog(store, plugins, g.brokers, logger)
 	opts := w.options
 	opts.Store, opts.Plugins, opts.Brokers, opts.Logger = store, plugins, g.brokers, logger
