@@ -29,6 +29,8 @@ type backend interface {
 	unanswered() error
 	// written returns when the acknowledgement of a message outlives the broker.
 	written(ctx context.Context, stream, durable string, offset int64) error
+	// floor returns what of a consumer's ack floor outlives the broker.
+	floor(ctx context.Context, stream, durable string, told uint64) (uint64, error)
 	// identity returns what tells this broker from another; "" when the
 	// connection has to be asked.
 	identity() string

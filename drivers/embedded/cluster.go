@@ -58,6 +58,11 @@ func (c *cluster) identity() string  { return "" }
 // written trusts the server: it does not end with this process.
 func (c *cluster) written(context.Context, string, string, int64) error { return nil }
 
+// floor does as well.
+func (c *cluster) floor(_ context.Context, _, _ string, told uint64) (uint64, error) {
+	return told, nil
+}
+
 func (c *cluster) inProcess() bool { return false }
 func (c *cluster) close() error    { return nil }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/omconnect/omconnect/oms"
 )
@@ -22,23 +23,34 @@ type conn struct {
 	topics   *topics
 	lanes    lanes
 	rosters  rosters
+	pace     pace // not changed once a receiver is open
 
 	mu     sync.Mutex
 	closed bool
 }
 
+// pace is how patient a connection is; tests are less so.
+type pace struct {
+	ackWait time.Duration // see ackWait
+	extend  time.Duration // see extendEvery
+	missing time.Duration // see missingEvery
+}
+
 var (
-	_ oms.Conn        = (*conn)(nil)
-	_ oms.TopicAdmin  = (*conn)(nil)
-	_ oms.GroupAdmin  = (*conn)(nil)
-	_ oms.LagReporter = (*conn)(nil)
-	_ oms.Identifier  = (*conn)(nil)
+	_ oms.Conn            = (*conn)(nil)
+	_ oms.TopicAdmin      = (*conn)(nil)
+	_ oms.GroupAdmin      = (*conn)(nil)
+	_ oms.LagReporter     = (*conn)(nil)
+	_ oms.OffsetFinder    = (*conn)(nil)
+	_ oms.GroupPositioner = (*conn)(nil)
+	_ oms.Identifier      = (*conn)(nil)
 )
 
 func newConn(driver string, o options, b backend) *conn {
 	c := &conn{
 		driver: driver, options: o, backend: b, instance: rand.Text()[:12],
-		log: slog.Default().With("driver", driver),
+		log:  slog.Default().With("driver", driver),
+		pace: pace{ackWait: ackWait, extend: extendEvery, missing: missingEvery},
 	}
 	c.link = newLink(driver, b, c.log)
 	c.topics = &topics{conn: c}

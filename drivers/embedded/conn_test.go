@@ -21,8 +21,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// bound is how long anything in these tests may take.
-const bound = 20 * time.Second
+// bound is how long anything in these tests may take. It decides nothing on a
+// machine that is merely slow.
+const bound = time.Minute
 
 func testContext(t *testing.T) context.Context {
 	t.Helper()

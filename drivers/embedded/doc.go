@@ -33,7 +33,9 @@
 //	partition           subject <topic>.<p>, p by murmur2 of the key as Kafka's clients do; without a key a call's messages stay together
 //	names               bytes but letters, digits, - and _ are = and two hexadecimal digits; inner dots stay in subjects
 //	group               one durable pull consumer of that name for each partition
-//	offset              stream sequence
+//	offset              stream sequence; the first is 1
+//	offset of a time    where the server puts a consumer that starts then, made for the question and removed
+//	position of a group ack floor of the consumer and 1; of an embedded broker, the floor in the consumer's file
 //	delivery count      of the consumer, and that of nacks here
 //	body                payload; nil is told from empty by the envelope
 //	headers             NATS headers, where name and value are text that NATS keeps; else in the envelope, which has the order of all
@@ -57,7 +59,21 @@
 // lease goes to another member when its holder gave it up, which is after
 // OnRevoked has returned and acknowledgements are flushed, or when the server
 // says that the holder's connection is gone. A new holder first has the broker
-// give back what was delivered and not acknowledged.
+// give back what was delivered and not acknowledged. Closing a receiver does
+// not call OnRevoked.
+//
+// A position beyond the end, which a power cut or an offset that OnAssigned
+// names may be, is a gap: From is larger than To, and reading goes on at the
+// end. A negative offset is the beginning. When OnAssigned fails, nothing was
+// assigned and it is called again after a second; errors that do not pass by
+// themselves are also returned by the next Receive. Seek, Pause and Resume of a
+// partition that is not assigned are ErrNotFound, a Seek beyond the end is
+// ErrInvalid, and then nothing is moved. A pause ends with the assignment.
+//
+// A member is named omconnect-<connection>-<receiver>, where receivers of one
+// connection share the first two parts. NATS programs that pull from a group's
+// consumer are no members: they are not listed, and what they take comes back a
+// minute after they have dropped it.
 //
 // # Ordering
 //

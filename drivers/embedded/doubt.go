@@ -58,7 +58,7 @@ func (l *lane) prepare() error {
 	l.found = found
 	if l.session != s {
 		l.session = s
-		l.before, l.window = 0, 1
+		l.before, l.window = "", 1
 		s.answer(l.token, func(rest string, m *nats.Msg) { l.answer(s, rest, m) })
 	}
 	if !maybe && len(l.doubts) == 0 || last < l.answered {

@@ -105,19 +105,20 @@ func encodeHeaders(b *strings.Builder, header nats.Header, hs oms.Headers) {
 	}
 }
 
-// decodeMessage makes the message of a NATS message, whoever sent it.
-func decodeMessage(m *nats.Msg, p oms.Partition) (*oms.Message, error) {
-	out := &oms.Message{Topic: p.Topic, Partition: p.Number, Body: m.Data}
+// decodeMessage fills in the message of a NATS message, whoever sent it.
+func decodeMessage(out *oms.Message, m *nats.Msg) error {
+	out.Body = m.Data
 	envelopes := m.Header[envelopeHeader]
 	if len(envelopes) == 0 {
 		out.Headers = foreignHeaders(m.Header, nil)
 		if out.Body == nil {
 			out.Body = []byte{}
 		}
-		return out, nil
+		return nil
 	}
 	tombstone := false
-	for field := range strings.SplitSeq(envelopes[0], ";") {
+	for field, rest, more := "", envelopes[0], true; more; {
+		field, rest, more = strings.Cut(rest, ";")
 		name, value, _ := strings.Cut(field, "=")
 		var err error
 		switch name {
@@ -143,7 +144,7 @@ func decodeMessage(m *nats.Msg, p oms.Partition) (*oms.Message, error) {
 			out.TraceState, err = url.PathUnescape(value)
 		}
 		if err != nil {
-			return nil, &oms.Error{Code: oms.ErrFormat, Err: fmt.Errorf("the envelope's field %s is damaged", name)}
+			return &oms.Error{Code: oms.ErrFormat, Err: fmt.Errorf("the envelope's field %s is damaged", name)}
 		}
 	}
 	if out.Headers == nil {
@@ -155,7 +156,7 @@ func decodeMessage(m *nats.Msg, p oms.Partition) (*oms.Message, error) {
 	case out.Body == nil:
 		out.Body = []byte{}
 	}
-	return out, nil
+	return nil
 }
 
 func decodeBytes(s string) ([]byte, error) {

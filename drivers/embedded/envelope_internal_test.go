@@ -43,8 +43,8 @@ func FuzzMessagesSurvive(f *testing.F) {
 		}
 		// What the client does on the way: headers as lines of text.
 		wire.Header[nats.MsgIdHdr] = []string{"lane.1"}
-		out, err := decodeMessage(overTheWire(t, wire), oms.Partition{Topic: "t"})
-		if err != nil {
+		var out oms.Message
+		if err := decodeMessage(&out, overTheWire(t, wire)); err != nil {
 			t.Fatal(err)
 		}
 		same := func(what string, a, b []byte) {
@@ -98,13 +98,14 @@ func TestDamagedEnvelopesAreToldFromForeignMessages(t *testing.T) {
 	for _, envelope := range []string{
 		"v=1;key=!", "v=1;born=x", "v=1;exp=1e3", "v=1;prio=high", "v=1;id=%", "v=1;h=a", "v=1;h=a:*", "v=1;h=%zz!", "v=1;corr=%1", "v=1;tp=%", "v=1;ts=%",
 	} {
-		_, err := decodeMessage(&nats.Msg{Header: nats.Header{envelopeHeader: {envelope}}}, oms.Partition{})
+		err := decodeMessage(new(oms.Message), &nats.Msg{Header: nats.Header{envelopeHeader: {envelope}}})
 		if !errors.Is(err, oms.ErrFormat) {
 			t.Errorf("%s: %v, want ErrFormat", envelope, err)
 		}
 	}
 	// A field of a later release is no damage.
-	m, err := decodeMessage(&nats.Msg{Header: nats.Header{envelopeHeader: {"v=1;new=5;id=x"}, "Added": {"later"}}}, oms.Partition{})
+	var m oms.Message
+	err := decodeMessage(&m, &nats.Msg{Header: nats.Header{envelopeHeader: {"v=1;new=5;id=x"}, "Added": {"later"}}})
 	if err != nil || m.ID != "x" || m.Headers.Text("Added") != "later" {
 		t.Errorf("got %+v, %v", m, err)
 	}

@@ -2,9 +2,8 @@ package embedded
 
 import (
 	"context"
-	"errors"
+	"slices"
 
-	"github.com/nats-io/nats.go"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -13,11 +12,12 @@ func (r *receiver) Flush(ctx context.Context) error {
 	r.mu.Lock()
 	err := r.doubt
 	r.doubt = nil
+	parts := slices.Concat(r.order, r.leaving)
 	r.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	if err := r.flush(ctx, r.assigned()); err != nil {
+	if err := r.flush(ctx, parts); err != nil {
 		return r.conn.fail("flush", r.cfg.Group, err)
 	}
 	return nil
@@ -50,17 +50,29 @@ func (r *receiver) flush(ctx context.Context, parts []*part) error {
 	return g.Wait()
 }
 
-// settle acknowledges a message once more, and waits for the answer.
+// settle acknowledges a message once more, and waits until that is answered and
+// written. Of a topic or a group that was deleted there is nothing to
+// acknowledge: its server does not answer, or says that nobody is there.
 func (pt *part) settle(ctx context.Context, h *held) error {
 	c := pt.receiver.conn
+	err := pt.request(ctx, h)
+	if err == nil {
+		err = c.backend.written(ctx, pt.stream, pt.durable, h.offset)
+	}
+	if err == nil {
+		return nil
+	}
+	ctx, cancel := pt.session.within(ctx)
+	defer cancel()
+	if c.consumerGone(ctx, pt.session, pt.stream, pt.durable) {
+		return nil
+	}
+	return err
+}
+
+func (pt *part) request(ctx context.Context, h *held) error {
 	ctx, cancel := pt.session.within(ctx)
 	defer cancel()
 	_, err := pt.session.nc.RequestWithContext(ctx, h.reply, []byte("+ACK"))
-	if errors.Is(err, nats.ErrNoResponders) && c.consumerGone(ctx, pt) {
-		return nil // the topic or the group was deleted: there is nothing to acknowledge
-	}
-	if err != nil {
-		return err
-	}
-	return c.backend.written(ctx, pt.stream, pt.durable, h.offset)
+	return err
 }

@@ -74,7 +74,7 @@ func (c *conn) ensureConsumer(ctx context.Context, group string, p oms.Partition
 
 func (c *conn) consumerConfig(durable string, start oms.Start) jetstream.ConsumerConfig {
 	cfg := jetstream.ConsumerConfig{
-		Durable: durable, AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait,
+		Durable: durable, AckPolicy: jetstream.AckExplicitPolicy, AckWait: c.pace.ackWait,
 		MaxAckPending: maxAckPending, MaxDeliver: -1, DeliverPolicy: jetstream.DeliverAllPolicy,
 	}
 	switch start.From {
@@ -122,13 +122,14 @@ func (c *conn) deleteConsumer(ctx context.Context, stream, durable string) error
 }
 
 // consumerGone reports whether the consumer of a partition does not exist.
-func (c *conn) consumerGone(ctx context.Context, pt *part) bool {
-	_, err := pt.session.js.Consumer(ctx, pt.stream, pt.durable)
+func (c *conn) consumerGone(ctx context.Context, s *session, stream, durable string) bool {
+	_, err := s.js.Consumer(ctx, stream, durable)
 	return errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound)
 }
 
 // Members returns the names of the group's live members that receive from any
-// of the topics.
+// of the topics, sorted. Those of one connection begin alike: see the package
+// comment.
 func (c *conn) Members(ctx context.Context, group string, topics []string) ([]string, error) {
 	s, err := c.link.session(ctx)
 	if err != nil {

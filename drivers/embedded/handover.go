@@ -20,7 +20,7 @@ func (r *receiver) assign(ctx context.Context, s *session, ps []oms.Partition) e
 	for _, p := range ps {
 		seek := int64(-1)
 		if offset, ok := at[p]; ok {
-			seek = offset
+			seek = max(offset, 0) // below all is the beginning
 		}
 		pt, err := r.open(ctx, s, p, seek)
 		if err != nil {
@@ -67,16 +67,22 @@ func (r *receiver) halt(parts []*part) {
 	for _, pt := range parts {
 		pt.halted = true
 		pt.buffer = nil
-		delete(r.paused, pt.at)
 	}
 }
 
 // hand ends the partitions here and lets others have them.
 func (r *receiver) hand(hard context.Context, roster *roster, parts []*part) {
+	r.mu.Lock()
+	r.leaving = parts
+	r.mu.Unlock()
 	r.remove(parts)
-	if err := r.flush(hard, parts); err != nil {
-		r.lose(err)
+	err := r.flush(hard, parts)
+	r.mu.Lock()
+	r.leaving = nil
+	if err != nil {
+		r.doubt = r.conn.fail("flush", r.cfg.Group, err)
 	}
+	r.mu.Unlock()
 	r.giveBack(hard, roster, partitionsIn(parts))
 }
 
@@ -89,7 +95,7 @@ func (r *receiver) forfeit(ctx context.Context, parts []*part) {
 	if r.cfg.OnRevoked != nil {
 		r.cfg.OnRevoked(ctx, partitionsIn(parts))
 	}
-	r.remove(parts)
+	defer r.remove(parts) // a Flush meanwhile finds them, or the doubt
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, pt := range parts {
@@ -97,12 +103,6 @@ func (r *receiver) forfeit(ctx context.Context, parts []*part) {
 			r.doubt = r.conn.code("flush", r.cfg.Group, oms.ErrStaleDelivery, "the connection was lost before the broker had all acknowledgements; what it does not have is delivered again")
 		}
 	}
-}
-
-func (r *receiver) lose(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.doubt = r.conn.fail("flush", r.cfg.Group, err)
 }
 
 // remove makes everything handed out of the partitions stale.
@@ -113,6 +113,7 @@ func (r *receiver) remove(parts []*part) {
 		pt.over = true
 		pt.window = nil
 		delete(r.parts, pt.at)
+		delete(r.paused, pt.at)
 	}
 	r.order = slices.DeleteFunc(r.order, func(pt *part) bool { return pt.over })
 	r.pull()

@@ -46,17 +46,30 @@ func decodeHeaders(list string, header nats.Header) (oms.Headers, error) {
 	return append(hs, foreignHeaders(header, taken)...), nil
 }
 
+// laneHeaders are those that a message of ours has and no sender gave it.
+var laneHeaders = [...]string{envelopeHeader, jetstream.MsgIDHeader, jetstream.ExpectedLastMsgIDHeader}
+
 // foreignHeaders returns the NATS headers behind the first so many of each
 // name, sorted by name: NATS keeps no order between names.
 func foreignHeaders(header nats.Header, taken map[string]int) oms.Headers {
-	_, ours := header[envelopeHeader]
+	ours := laneHeaders[:0]
+	if _, ok := header[envelopeHeader]; ok {
+		ours = laneHeaders[:]
+	}
+	theirs := len(header)
+	for _, name := range ours {
+		if _, ok := header[name]; ok {
+			theirs--
+		}
+	}
+	if theirs == 0 { // as a rule; walking through a map costs more than this
+		return nil
+	}
 	var names []string
 	for name, values := range header {
-		// What our lanes add is not the sender's.
-		if name == envelopeHeader || ours && (name == jetstream.MsgIDHeader || name == jetstream.ExpectedLastMsgIDHeader) || len(values) == taken[name] {
-			continue
+		if !slices.Contains(ours, name) && len(values) > taken[name] {
+			names = append(names, name)
 		}
-		names = append(names, name)
 	}
 	slices.Sort(names)
 	var hs oms.Headers

@@ -35,10 +35,11 @@ const (
 //
 // The goroutine of work runs while there is something to send or unanswered.
 type lane struct {
-	conn  *conn
-	at    oms.Partition
-	token string // of its reply subjects
-	kick  chan struct{}
+	conn    *conn
+	at      oms.Partition
+	subject string
+	token   string // of its reply subjects
+	kick    chan struct{}
 
 	mu       sync.Mutex
 	working  bool
@@ -51,7 +52,7 @@ type lane struct {
 	draining bool // one of onWire was refused: nothing is added
 	gone     bool // nobody had the subject: the topic is to be looked for
 	number   uint64
-	before   uint64 // number of the last message put on the wire; 0: the chain is broken
+	before   string // id of the last message put on the wire; "": the chain is broken
 	answered uint64 // sequence in the stream of the last message known to be stored
 	doubts   map[*oms.Message]doubt
 	found    map[uint64]bool // numbers that the stream was found to hold; nil: not looked
@@ -164,7 +165,7 @@ func (l *lane) round() (lost <-chan struct{}, again bool) {
 // push puts the next message on the wire, if it may go there. The lock must be
 // held.
 func (l *lane) push() (more bool, out []outcome) {
-	if l.draining || len(l.queue) == 0 || len(l.onWire) >= l.window || l.bytes >= laneBytes || (l.before == 0 && len(l.onWire) > 0) {
+	if l.draining || len(l.queue) == 0 || len(l.onWire) >= l.window || l.bytes >= laneBytes || (l.before == "" && len(l.onWire) > 0) {
 		return false, nil
 	}
 	r := l.queue[0]
@@ -193,13 +194,15 @@ func (l *lane) push() (more bool, out []outcome) {
 	}
 	number := strconv.FormatUint(r.number, 10)
 	r.wire.Reply = l.session.reply(l.token) + "." + number
-	r.wire.Header[jetstream.MsgIDHeader] = []string{l.id(r.number)}
-	delete(r.wire.Header, jetstream.ExpectedLastMsgIDHeader)
-	if l.before != 0 {
-		r.wire.Header[jetstream.ExpectedLastMsgIDHeader] = []string{l.id(l.before)}
+	ids := []string{l.conn.instance + "." + number, l.before} // never its own id, which two messages may share
+	r.wire.Header[jetstream.MsgIDHeader] = ids[:1:1]
+	if l.before == "" {
+		delete(r.wire.Header, jetstream.ExpectedLastMsgIDHeader)
+	} else {
+		r.wire.Header[jetstream.ExpectedLastMsgIDHeader] = ids[1:]
 	}
 	r.sent, r.refused, r.err = time.Now(), false, nil
-	l.before = r.number
+	l.before = ids[0]
 	l.onWire = append(l.onWire, r)
 	l.open++
 	l.bytes += r.size
@@ -208,10 +211,4 @@ func (l *lane) push() (more bool, out []outcome) {
 		return true, l.verdict(r, l.conn.fail("send", l.at.Topic, err), false)
 	}
 	return true, nil
-}
-
-// id is what the server knows a message by: never its own id, which two
-// messages may share.
-func (l *lane) id(number uint64) string {
-	return l.conn.instance + "." + strconv.FormatUint(number, 10)
 }

@@ -24,7 +24,10 @@ func (ls *lanes) of(p oms.Partition) *lane {
 		if ls.by == nil {
 			ls.by = make(map[oms.Partition]*lane)
 		}
-		l = &lane{conn: ls.conn, at: p, token: "p" + strconv.Itoa(len(ls.by)), kick: make(chan struct{}, 1), window: 1}
+		l = &lane{
+			conn: ls.conn, at: p, subject: subjectOf(p.Topic, p.Number), token: "p" + strconv.Itoa(len(ls.by)),
+			kick: make(chan struct{}, 1), window: 1,
+		}
 		ls.by[p] = l
 	}
 	return l

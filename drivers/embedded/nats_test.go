@@ -55,6 +55,20 @@ func (n *natsServer) stop() {
 	n.server.WaitForShutdown()
 }
 
+// cutAll cuts every connection, as a network may.
+func (n *natsServer) cutAll(t *testing.T) {
+	t.Helper()
+	conns, err := n.server.Connz(&server.ConnzOptions{})
+	if err != nil || len(conns.Conns) == 0 {
+		t.Fatalf("connections: %v, %v", conns, err)
+	}
+	for _, c := range conns.Conns {
+		if err := n.server.DisconnectClientByID(c.Cid); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func (n *natsServer) point(password, options string) string {
 	return fmt.Sprintf("oms:nats://user:%s@127.0.0.1:%d/%s", password, n.options.Port, options)
 }
@@ -261,7 +275,7 @@ func TestMembersInTwoProcessesShareAndOutliveEachOther(t *testing.T) {
 	a.await(t, 4)
 	again := a.get(t, 20)
 	for _, m := range again {
-		if m.Deliveries != 2 {
+		if m.Deliveries < 2 { // more, if the second was back for a moment before it was closed
 			t.Errorf("%s/%d is delivered for the %d. time", m.Topic, m.Offset, m.Deliveries)
 		}
 	}

@@ -1,14 +1,11 @@
 package embedded
 
 import (
-	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/omconnect/omconnect/oms"
 )
@@ -29,7 +26,7 @@ type part struct {
 	window   map[int64]*held  // unacknowledged, handed out or not
 	buffer   []*held          // of those, not handed out, in order
 	bytes    int              // of window
-	asked    []*request       // open requests, in order
+	asked    *request         // nil: none is open
 	appetite int              // how many to ask for
 	count    int              // of requests ever made
 	tight    bool             // the next message did not fit: it is asked for alone
@@ -54,44 +51,6 @@ type held struct {
 	out     bool // handed out
 }
 
-// open finds the position of a partition and subscribes to what will be asked
-// for. What a former member held is made to come again first, in order.
-func (r *receiver) open(ctx context.Context, s *session, p oms.Partition, seek int64) (*part, error) {
-	if err := r.conn.ensureConsumer(ctx, r.cfg.Group, p, r.cfg.Start); err != nil {
-		return nil, err
-	}
-	pt := &part{
-		receiver: r, session: s, at: p, stream: streamName(p.Topic, p.Number), durable: encode(r.cfg.Group),
-		window: make(map[int64]*held), early: make(map[uint64]*held),
-	}
-	ctx, cancel := s.within(ctx)
-	defer cancel()
-	if seek >= 0 {
-		if err := r.conn.seekConsumer(ctx, s, pt.stream, pt.durable, seek); err != nil {
-			return nil, err
-		}
-	}
-	consumer, err := s.js.Consumer(ctx, pt.stream, pt.durable)
-	if err != nil {
-		return nil, err
-	}
-	info := consumer.CachedInfo()
-	if err := pt.rewind(ctx, info); err != nil {
-		return nil, err
-	}
-	pt.serial, pt.high = info.Delivered.Consumer, int64(info.Delivered.Stream) //nolint:gosec // sequences
-	stream, err := s.js.Stream(ctx, pt.stream)
-	if err != nil {
-		return nil, err
-	}
-	if first := int64(stream.CachedInfo().State.FirstSeq); first > pt.high+1 { //nolint:gosec // as above
-		pt.gaps = append(pt.gaps, oms.Gap{Partition: p, From: pt.high + 1, To: first})
-		pt.high = first - 1
-	}
-	err = pt.subscribe()
-	return pt, err
-}
-
 func (pt *part) subscribe() error {
 	inbox := nats.NewInbox()
 	sub, err := pt.session.nc.Subscribe(inbox+".*", pt.deliver)
@@ -106,34 +65,10 @@ func (pt *part) subscribe() error {
 // nobody listens; what it sent before it knew still comes in.
 func (pt *part) withdraw() {
 	old := pt.sub
-	if len(pt.asked) == 0 || pt.halted || pt.subscribe() != nil {
+	if pt.asked == nil || pt.halted || pt.subscribe() != nil {
 		return
 	}
 	_ = old.Drain() // fails only with the connection
-}
-
-// rewind gives back what was delivered and not acknowledged, as if by those
-// who held it: from here on the broker delivers it again before anything else,
-// in order. A first round takes it out of the broker's queue for redelivery,
-// where it may stand in any order; the second puts it there.
-func (pt *part) rewind(ctx context.Context, info *jetstream.ConsumerInfo) error {
-	if info.NumAckPending == 0 {
-		return nil
-	}
-	subject := func(seq uint64) string {
-		return fmt.Sprintf("$JS.ACK.%s.%s.1.%d.%d.%d.0", pt.stream, pt.durable, seq, info.Delivered.Consumer, time.Now().UnixNano())
-	}
-	first, last := info.AckFloor.Stream+1, info.Delivered.Stream
-	for _, nak := range []string{`-NAK {"delay":3600000000000}`, "-NAK"} {
-		for seq := first; seq <= last; seq++ {
-			if err := pt.session.nc.Publish(subject(seq), []byte(nak)); err != nil {
-				return err
-			}
-		}
-	}
-	// Acknowledgements are handled in order: with this one answered, all are.
-	_, err := pt.session.nc.RequestWithContext(ctx, subject(last), []byte("-NAK"))
-	return err
 }
 
 // unsubscribe ends the flow, and returns when the server knows: from then on
@@ -170,21 +105,13 @@ func (pt *part) deliver(m *nats.Msg) {
 		r.wakeReceive()
 		return
 	}
-	h := &held{
-		part: pt, offset: d.offset, serial: d.serial, reply: m.Reply,
-		size: len(m.Subject) + len(m.Reply) + len(m.Data) + headerSize(m.Header),
-	}
-	if h.message, err = decodeMessage(m, pt.at); err != nil {
-		// Better as it is than not at all: an envelope that is damaged is not ours.
-		h.message = &oms.Message{Topic: pt.at.Topic, Partition: pt.at.Number, Body: m.Data, Headers: foreignHeaders(m.Header, nil)}
-	}
-	h.message.Offset, h.message.Deliveries, h.message.Receipt = d.offset, d.deliveries, h
+	h := pt.read(m, d)
 	r.mu.Lock()
 	if m.Sub == pt.sub {
 		pt.used(h.size)
 	}
 	pt.arrive(h)
-	if pt.pending() <= pt.appetite/2 {
+	if pt.asked == nil {
 		r.pull()
 	}
 	buffered := len(pt.buffer)
@@ -194,6 +121,24 @@ func (pt *part) deliver(m *nats.Msg) {
 	if waiting, _, err := m.Sub.Pending(); err != nil || waiting <= 1 || buffered >= wakeAt {
 		r.wakeReceive()
 	}
+}
+
+// read makes the message of a delivery, and its receipt. They are one
+// allocation.
+func (pt *part) read(m *nats.Msg, d delivery) *held {
+	in := &struct {
+		receipt held
+		message oms.Message
+	}{receipt: held{part: pt, offset: d.offset, serial: d.serial, reply: m.Reply, size: m.Size()}}
+	h := &in.receipt
+	h.message = &in.message
+	if err := decodeMessage(h.message, m); err != nil {
+		// Better as it is than not at all: an envelope that is damaged is not ours.
+		*h.message = oms.Message{Body: m.Data, Headers: foreignHeaders(m.Header, nil)}
+	}
+	h.message.Topic, h.message.Partition, h.message.Offset = pt.at.Topic, pt.at.Number, d.offset
+	h.message.Deliveries, h.message.Receipt = d.deliveries, h
+	return h
 }
 
 // wakeAt is how many messages are worth waking for while more come in.
@@ -207,29 +152,37 @@ func (pt *part) arrive(h *held) {
 	if pt.halted || pt.over || pt.broken || h.serial <= pt.serial {
 		return
 	}
-	pt.early[h.serial] = h
-	for {
+	if h.serial == pt.serial+1 {
+		pt.admit(h)
+	} else {
+		pt.early[h.serial] = h
+	}
+	for len(pt.early) > 0 {
 		next := pt.early[pt.serial+1]
 		if next == nil {
-			break
+			missing := pt.serial + 1
+			time.AfterFunc(strayAfter, func() { pt.astray(missing) })
+			return
 		}
 		delete(pt.early, next.serial)
-		pt.serial = next.serial
-		if next.offset > pt.high+1 {
-			pt.gaps = append(pt.gaps, oms.Gap{Partition: pt.at, From: pt.high + 1, To: next.offset})
-			pt.receiver.wakeSteward()
-		}
-		pt.high = max(pt.high, next.offset)
-		if _, here := pt.window[next.offset]; !here {
-			pt.window[next.offset] = next
-			pt.bytes += next.size
-			pt.insert(next)
-		}
+		pt.admit(next)
 	}
-	if len(pt.early) > 0 {
-		missing := pt.serial + 1
-		time.AfterFunc(strayAfter, func() { pt.astray(missing) })
+}
+
+// admit takes in the delivery with the next number.
+func (pt *part) admit(h *held) {
+	pt.serial = h.serial
+	if h.offset > pt.high+1 {
+		pt.gaps = append(pt.gaps, oms.Gap{Partition: pt.at, From: pt.high + 1, To: h.offset})
+		pt.receiver.wakeSteward()
 	}
+	if h.offset <= pt.high && pt.window[h.offset] != nil {
+		return // it is here
+	}
+	pt.high = max(pt.high, h.offset)
+	pt.window[h.offset] = h
+	pt.bytes += h.size
+	pt.insert(h)
 }
 
 // strayAfter is how long a delivery may be late.

@@ -23,13 +23,18 @@ const (
 // doubles with every request that is met.
 const appetiteLeast = 32
 
-// A request asks for a batch of messages. It ends with its last message or
-// with a status.
+// A request asks for a batch of messages of one partition. It ends with its
+// last message, with the message that uses up its bytes, or with a status.
+//
+// A partition has one open request at a time. The server serves several in
+// turns and does not say which of them a message is of, so what is left of
+// each would be a guess, and one that used up its bytes would be waited for.
 type request struct {
 	number  int
 	left    int // messages
-	bytes   int // of its bound; 0: none
+	bytes   int // left of its bound; 0: none
 	expires time.Time
+	came    int // messages
 }
 
 // pull asks for what there is room for, partition by partition in turn. The
@@ -47,23 +52,23 @@ func (r *receiver) pull() {
 	least, share := max(min(appetiteLeast, r.cfg.MaxUnacked/n), 1), max(r.cfg.MaxUnackedBytes/n, 1)
 	for i := range n {
 		pt := r.order[(r.next+i)%n]
-		if pt.halted || pt.broken || r.paused[pt.at] {
+		if pt.halted || pt.broken || pt.asked != nil || r.paused[pt.at] {
 			continue
 		}
 		pt.appetite = max(pt.appetite, least)
-		pending := pt.pending()
-		room := min(pt.appetite-pending, r.cfg.MaxUnacked-records)
-		// Few large requests: the next is made when half of one has come.
-		if room <= 0 || pending > pt.appetite/2 || records > 0 && pending > 0 && room < pt.appetite/4 {
-			continue
-		}
-		byteRoom := share - pt.bytes - pt.pendingBytes()
+		room, byteRoom := min(pt.appetite, r.cfg.MaxUnacked-records), share-pt.bytes
 		switch {
+		case room <= 0:
+			continue
 		case pt.tight && bytes > 0:
 			continue // until everything is acknowledged
-		case pt.tight && pending == 0:
+		case pt.tight:
 			room, byteRoom = 1, 0
-		case pt.tight || byteRoom <= 0 || pending > 0 && byteRoom < share/2:
+		case byteRoom <= 0:
+			continue
+		// Few large requests: as long as something can be handed out, it is
+		// waited for more room.
+		case len(pt.buffer) > 0 && (room < pt.appetite/4 || byteRoom < share/4):
 			continue
 		}
 		expires := requestLong
@@ -83,19 +88,10 @@ func (r *receiver) pull() {
 
 // pending is how many messages were asked for and have not come.
 func (pt *part) pending() int {
-	n := 0
-	for _, q := range pt.asked {
-		n += q.left
+	if pt.asked == nil {
+		return 0
 	}
-	return n
-}
-
-func (pt *part) pendingBytes() int {
-	n := 0
-	for _, q := range pt.asked {
-		n += max(q.bytes, 0)
-	}
-	return n
+	return pt.asked.left
 }
 
 // ask sends a request.
@@ -110,28 +106,28 @@ func (pt *part) ask(n, bytes int, expires time.Duration) {
 	reply := pt.inbox + "." + strconv.Itoa(q.number)
 	subject := "$JS.API.CONSUMER.MSG.NEXT." + pt.stream + "." + pt.durable
 	if pt.session.nc.PublishRequest(subject, reply, body) == nil {
-		pt.asked = append(pt.asked, q)
+		pt.asked = q
 	}
 }
 
-// used notes that a message of the oldest request has come.
+// used notes that a message of the request has come.
 func (pt *part) used(size int) {
-	for len(pt.asked) > 0 {
-		q := pt.asked[0]
-		q.left--
-		if q.bytes > 0 {
-			q.bytes = max(q.bytes-size, 1)
-		}
-		if q.left > 0 {
-			return
-		}
-		pt.asked = pt.asked[1:]
-		if q.left == 0 {
-			pt.tight = false
-			pt.appetite = min(2*pt.appetite, pt.receiver.cfg.MaxUnacked)
-			return
+	q := pt.asked
+	if q == nil {
+		return
+	}
+	q.left--
+	q.came++
+	if q.bytes > 0 {
+		if q.bytes -= size; q.bytes == 0 {
+			q.left = 0 // the server ends it without a word
 		}
 	}
+	if q.left > 0 {
+		return
+	}
+	pt.asked, pt.tight = nil, false
+	pt.appetite = min(2*pt.appetite, pt.receiver.cfg.MaxUnacked)
 }
 
 // answered deals with the status that ends a request.
@@ -140,17 +136,20 @@ func (pt *part) answered(m *nats.Msg) {
 	if err != nil || pt.over || pt.halted {
 		return
 	}
-	for i, q := range pt.asked {
-		if q.number == number {
-			pt.asked = append(pt.asked[:i:i], pt.asked[i+1:]...)
-			break
-		}
+	came := 0
+	open := pt.asked != nil && pt.asked.number == number
+	if open {
+		came, pt.asked = pt.asked.came, nil
 	}
 	switch status, text := m.Header.Get("Status"), m.Header.Get("Description"); {
+	case text == "Batch Completed" && !open:
+		return // a request with a bound of bytes ends with a status even when it was met
 	case status == "408", status == "404", text == "Batch Completed":
-		pt.appetite, pt.tight = 0, false // nothing comes
+		// Nothing comes any more: what came lately is what to expect.
+		pt.appetite, pt.tight = min(2*came, pt.receiver.cfg.MaxUnacked), false
 	case text == "Message Size Exceeds MaxBytes":
-		pt.tight = true
+		// The bytes are used up, or the next message is larger than they are.
+		pt.tight = came == 0
 	default:
 		// The consumer or the topic is gone, its leader moved, the server goes
 		// down: the steward finds out.
@@ -172,7 +171,7 @@ func (r *receiver) extend() {
 		for _, h := range pt.window {
 			_ = pt.session.nc.Publish(h.reply, []byte("+WPI")) // fails only with the connection
 		}
-		if len(pt.asked) > 0 && now.After(pt.asked[0].expires.Add(requestSlack)) {
+		if pt.asked != nil && now.After(pt.asked.expires.Add(requestSlack)) {
 			pt.asked = nil
 		}
 	}

@@ -264,7 +264,7 @@ func TestNoMoreIsTakenThanMayBeUnacknowledged(t *testing.T) {
 					t.Fatalf("after %d messages: %v", got, err)
 				}
 				// An acknowledgement may stand in the broker's queue for a moment.
-				deadline := time.Now().Add(time.Second)
+				deadline := time.Now().Add(bound / 2)
 				for n := pending(); n > int64(cfg.most); n = pending() {
 					if time.Now().After(deadline) {
 						t.Fatalf("%d messages are unacknowledged, at most %d may be", n, cfg.most)

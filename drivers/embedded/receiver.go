@@ -29,6 +29,7 @@ type receiver struct {
 	mu      sync.Mutex
 	parts   map[oms.Partition]*part
 	order   []*part // of parts, for taking turns
+	leaving []*part // removed from parts, and their acknowledgements not yet flushed
 	next    int     // in order
 	paused  map[oms.Partition]bool
 	failure error // for the next Receive
@@ -65,7 +66,7 @@ func (c *conn) OpenReceiver(_ context.Context, cfg oms.ReceiverConfig) (oms.Rece
 	}
 	cfg.Topics = slices.Compact(slices.Sorted(slices.Values(cfg.Topics)))
 	r := &receiver{
-		conn: c, cfg: cfg, id: "omconnect-" + c.instance + "-" + rand.Text()[:8],
+		conn: c, cfg: cfg, id: memberName(c, rand.Text()[:8]),
 		done: make(chan struct{}), nudge: make(chan struct{}, 1), ready: make(chan struct{}, 1),
 		parts: make(map[oms.Partition]*part), paused: make(map[oms.Partition]bool),
 	}
@@ -106,7 +107,11 @@ func (r *receiver) take(limit int) ([]*oms.Message, error) {
 		r.failure = nil
 		return nil, err
 	}
-	var msgs []*oms.Message
+	buffered := 0
+	for _, pt := range r.order {
+		buffered += len(pt.buffer)
+	}
+	msgs := make([]*oms.Message, 0, min(buffered, limit))
 	for range r.order {
 		if len(msgs) >= limit {
 			break
@@ -117,6 +122,9 @@ func (r *receiver) take(limit int) ([]*oms.Message, error) {
 		if !r.paused[pt.at] {
 			msgs = pt.take(msgs, limit)
 		}
+	}
+	if len(msgs) == 0 {
+		r.pull() // more room is not to be waited for: there is nothing to hand out
 	}
 	return msgs, nil
 }
@@ -225,3 +233,6 @@ func (r *receiver) Close(ctx context.Context) error {
 	}
 	return err
 }
+
+// memberName is what a receiver of a connection is called.
+func memberName(c *conn, receiver string) string { return "omconnect-" + c.instance + "-" + receiver }

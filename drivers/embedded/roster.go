@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"hash/fnv"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -165,12 +164,13 @@ func (r *roster) join(ctx context.Context, m *receiver) error {
 	return nil
 }
 
-// leave takes a receiver out.
+// leave takes a receiver out, also for a caller who waits no longer: what
+// stayed behind would own partitions as long as the session lives.
 func (r *roster) leave(ctx context.Context, m *receiver) {
 	r.mu.Lock()
 	delete(r.ears, m)
 	r.mu.Unlock()
-	ctx, cancel := r.session.within(ctx)
+	ctx, cancel := r.session.within(context.WithoutCancel(ctx))
 	defer cancel()
 	_ = r.kv.Delete(ctx, memberKey(m.cfg.Group, m.id)) // with the session dead, others see that
 }
@@ -216,7 +216,7 @@ func (r *roster) acquire(ctx context.Context, m *receiver, p oms.Partition) (boo
 	if id == m.id && inbox == r.session.inbox {
 		return true, nil
 	}
-	if r.present(ctx, m.cfg.Group, id, inbox) {
+	if r.present(ctx, id, inbox) {
 		return false, nil
 	}
 	_, err = r.kv.Update(ctx, key, value, entry.Revision())
@@ -226,78 +226,9 @@ func (r *roster) acquire(ctx context.Context, m *receiver, p oms.Partition) (boo
 	return err == nil, err
 }
 
-// release gives a lease back.
+// release gives a lease back, as leave does.
 func (r *roster) release(ctx context.Context, m *receiver, p oms.Partition) error {
-	ctx, cancel := r.session.within(ctx)
+	ctx, cancel := r.session.within(context.WithoutCancel(ctx))
 	defer cancel()
 	return r.kv.Delete(ctx, leaseKey(m.cfg.Group, p))
-}
-
-// present reports whether a member is still there.
-func (r *roster) present(ctx context.Context, group, id, inbox string) bool {
-	if inbox == r.session.inbox {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		for ear := range r.ears {
-			if ear.id == id {
-				return true
-			}
-		}
-		return false
-	}
-	_ = group
-	return r.answers(ctx, inbox)
-}
-
-// answers asks a session whether it is alive. Only the server's word that
-// nobody listens there counts as no, and only twice in a row: in a cluster it
-// may not have got about yet.
-func (r *roster) answers(ctx context.Context, inbox string) bool {
-	for range 2 {
-		_, err := r.session.nc.RequestWithContext(ctx, inbox+"."+answerAlive, nil)
-		if !errors.Is(err, nats.ErrNoResponders) {
-			return true
-		}
-		if !sleep(ctx, 100*time.Millisecond) {
-			return true
-		}
-	}
-	return false
-}
-
-// sweep removes members of a group whose session is dead, and reports whether
-// there are members of other sessions left to watch.
-func (r *roster) sweep(ctx context.Context, group string) (others bool) {
-	ctx, cancel := r.session.within(ctx)
-	defer cancel()
-	r.mu.Lock()
-	list := maps.Clone(r.members[encode(group)])
-	r.mu.Unlock()
-	for id, m := range list {
-		if m.Session == r.session.inbox {
-			continue
-		}
-		if r.answers(ctx, m.Session) {
-			others = true
-			continue
-		}
-		_ = r.kv.Delete(ctx, memberKey(group, id)) // tried again next time
-	}
-	return others
-}
-
-// names lists the living members of a group that receive from any of the
-// topics.
-func (r *roster) names(ctx context.Context, group string, topics []string) []string {
-	r.sweep(ctx, group)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	names := []string{}
-	for id, m := range r.members[encode(group)] {
-		if slices.ContainsFunc(m.Topics, func(t string) bool { return slices.Contains(topics, t) }) {
-			names = append(names, id)
-		}
-	}
-	slices.Sort(names)
-	return names
 }

@@ -8,8 +8,11 @@ import (
 )
 
 // Seek moves the receiver within its partitions: the message at the offset, or
-// the next there is, comes next. What was handed out of them is stale.
+// the next there is, comes next. What was handed out of them is stale. When one
+// of the offsets is negative or beyond the end, or a partition is not assigned,
+// none is moved.
 func (r *receiver) Seek(ctx context.Context, to map[oms.Partition]int64) error {
+	parts := make([]*part, 0, len(to))
 	for p, offset := range to {
 		r.mu.Lock()
 		pt := r.parts[p]
@@ -20,8 +23,18 @@ func (r *receiver) Seek(ctx context.Context, to map[oms.Partition]int64) error {
 		if offset < 0 {
 			return r.conn.invalid("seek", p.String(), fmt.Errorf("offset %d is negative", offset))
 		}
-		if err := r.move(ctx, pt, offset); err != nil {
+		end, err := r.conn.offsetOf(ctx, p, oms.Start{From: oms.StartLatest})
+		if err != nil {
 			return r.conn.fail("seek", p.String(), err)
+		}
+		if offset > end {
+			return r.conn.invalid("seek", p.String(), fmt.Errorf("there is no offset %d, only up to %d", offset, end))
+		}
+		parts = append(parts, pt)
+	}
+	for _, pt := range parts {
+		if err := r.move(ctx, pt, to[pt.at]); err != nil {
+			return r.conn.fail("seek", pt.at.String(), err)
 		}
 	}
 	return nil

@@ -67,6 +67,14 @@ type record struct {
 	flight
 }
 
+// A call is one SendAsync on its way into the lanes. It remembers what was
+// found out about the topic of the message before: most calls are of one.
+type call struct {
+	sticky map[string]int // by topic: where messages without a key go
+	topic  string
+	lanes  []*lane // of the topic's partitions; nil before they are needed
+}
+
 // SendAsync admits the messages one by one and hands them to their lanes.
 func (s *sender) SendAsync(ctx context.Context, msgs []*oms.Message, done func(error)) {
 	b := s.begin(len(msgs), done)
@@ -74,10 +82,11 @@ func (s *sender) SendAsync(ctx context.Context, msgs []*oms.Message, done func(e
 		done(s.conn.code("send", "", oms.ErrClosed, "the sender is closed"))
 		return
 	}
-	sticky := make(map[string]int)
+	c := &call{sticky: make(map[string]int)}
+	records := make([]record, len(msgs))
 	for i, m := range msgs {
-		r := &record{batch: b, index: i, size: m.Size()}
-		r.msg = m
+		r := &records[i]
+		r.batch, r.index, r.size, r.msg = b, i, m.Size(), m
 		if err := s.admit(ctx, r.size); err != nil {
 			for j := i; j < len(msgs); j++ {
 				rest := &record{batch: b, index: j}
@@ -86,7 +95,7 @@ func (s *sender) SendAsync(ctx context.Context, msgs []*oms.Message, done func(e
 			}
 			break
 		}
-		s.submit(ctx, r, sticky)
+		s.submit(ctx, c, r)
 	}
 	s.settle(b, -1, 0, nil)
 }
@@ -136,18 +145,21 @@ func (s *sender) admit(ctx context.Context, size int) error {
 }
 
 // submit finds the message's lane and puts it there.
-func (s *sender) submit(ctx context.Context, r *record, sticky map[string]int) {
+func (s *sender) submit(ctx context.Context, c *call, r *record) {
 	topic := oms.Partition{Topic: r.msg.Topic, Number: -1} // as long as the partition is not known
-	if err := checkTopic(topic.Topic); err != nil {
-		s.refuse(r, topic, s.conn.invalid("send", topic.Topic, err))
-		return
+	if c.lanes == nil || c.topic != topic.Topic {
+		if err := checkTopic(topic.Topic); err != nil {
+			s.refuse(r, topic, s.conn.invalid("send", topic.Topic, err))
+			return
+		}
+		n, err := s.conn.topics.partitions(ctx, topic.Topic)
+		if err != nil {
+			s.refuse(r, topic, s.conn.fail("send", topic.Topic, err))
+			return
+		}
+		c.topic, c.lanes = topic.Topic, make([]*lane, n)
 	}
-	n, err := s.conn.topics.partitions(ctx, topic.Topic)
-	if err != nil {
-		s.refuse(r, topic, s.conn.fail("send", topic.Topic, err))
-		return
-	}
-	p, err := s.partition(r.msg, n, sticky)
+	p, err := s.partition(r.msg, len(c.lanes), c.sticky)
 	if err != nil {
 		s.refuse(r, topic, err)
 		return
@@ -158,7 +170,12 @@ func (s *sender) submit(ctx context.Context, r *record, sticky map[string]int) {
 		}))
 		return
 	}
-	if r.wire, err = encodeMessage(r.msg, subjectOf(p.Topic, p.Number)); err != nil {
+	l := c.lanes[p.Number]
+	if l == nil {
+		l = s.conn.lanes.of(p)
+		c.lanes[p.Number] = l
+	}
+	if r.wire, err = encodeMessage(r.msg, l.subject); err != nil {
 		s.refuse(r, p, s.conn.fail("send", p.Topic, err))
 		return
 	}
@@ -166,7 +183,7 @@ func (s *sender) submit(ctx context.Context, r *record, sticky map[string]int) {
 		s.refuse(r, topic, errBehindFailure)
 		return
 	}
-	s.conn.lanes.of(p).enqueue(r)
+	l.enqueue(r)
 }
 
 // errBehindFailure is the outcome of what was not tried.

@@ -24,6 +24,27 @@ const (
 // before it writes them, and a process that is killed takes along what was not
 // written. There is no call that waits for that, so the file itself is read.
 func (b *broker) written(ctx context.Context, stream, durable string, offset int64) error {
+	return b.awaitState(ctx, stream, durable, func(s consumerState) bool {
+		return s.acknowledged(uint64(offset)) //nolint:gosec // not negative
+	})
+}
+
+// floor returns the ack floor that stands in a consumer's file, if it is not
+// beyond the one that the server has told: after a seek the file may be late.
+func (b *broker) floor(ctx context.Context, stream, durable string, told uint64) (uint64, error) {
+	floor := told
+	err := b.awaitState(ctx, stream, durable, func(s consumerState) bool {
+		floor = min(told, s.floor)
+		return true
+	})
+	return floor, err
+}
+
+// awaitState reads a consumer's file until enough is satisfied with it. One that
+// is not whole is read again. One of another release's form is an error at
+// once, since nothing that stands in it can be relied on; so is a consumer
+// without a folder (errNoState), unless the server says that it was deleted.
+func (b *broker) awaitState(ctx context.Context, stream, durable string, enough func(consumerState) bool) error {
 	folder := filepath.Join(b.folder.store(), "jetstream", "$G", "streams", stream, "obs", durable)
 	ctx, cancel := context.WithTimeout(ctx, stateWithin)
 	defer cancel()
@@ -31,11 +52,17 @@ func (b *broker) written(ctx context.Context, stream, durable string, offset int
 		content, err := os.ReadFile(filepath.Join(folder, "o.dat")) //nolint:gosec // made of encoded names
 		if errors.Is(err, os.ErrNotExist) {
 			if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) {
-				return nil // deleted: there is nothing to acknowledge any more
+				return &oms.Error{Target: stream, Code: oms.ErrFormat, Err: errNoState}
 			}
 		}
-		state, err := readState(content)
-		if err == nil && state.acknowledged(uint64(offset)) { //nolint:gosec // not negative
+		var state consumerState
+		if err == nil {
+			state, err = readState(content)
+		}
+		switch {
+		case errors.Is(err, errStateForm):
+			return &oms.Error{Target: stream, Code: oms.ErrFormat, Err: err}
+		case err == nil && enough(state):
 			return nil
 		}
 		if !sleep(ctx, stateEvery) {
@@ -61,14 +88,21 @@ const (
 	stateVersion = 2
 )
 
-var errState = errors.New("the consumer's state is not in the form that is known")
+var (
+	errState     = errors.New("the consumer's state is not whole")
+	errStateForm = errors.New("the consumer's state is in a form that this release does not know: what of it is durable cannot be told")
+	errNoState   = errors.New("the consumer's state is not where this release looks for it: what of it is durable cannot be told")
+)
 
 // readState decodes the file: after magic and version the floor's numbers, the
 // latest delivery's, and the pending messages, relative to the floor.
 func readState(b []byte) (consumerState, error) {
 	var s consumerState
-	if len(b) < 2 || b[0] != stateMagic || b[1] != stateVersion {
+	if len(b) < 2 {
 		return s, errState
+	}
+	if b[0] != stateMagic || b[1] != stateVersion {
+		return s, errStateForm
 	}
 	b = b[2:]
 	failed := false

@@ -83,7 +83,7 @@ func (r *receiver) serve(soft, hard context.Context, s *session) error {
 			wait = retryEvery
 		}
 		r.tellGaps()
-		timer := time.NewTimer(min(wait, extendEvery))
+		timer := time.NewTimer(min(wait, r.conn.pace.extend))
 		select {
 		case <-r.nudge:
 		case <-timer.C:
@@ -94,7 +94,7 @@ func (r *receiver) serve(soft, hard context.Context, s *session) error {
 		if !s.alive() || soft.Err() != nil {
 			return nil
 		}
-		if time.Since(extended) > extendEvery {
+		if time.Since(extended) > r.conn.pace.extend {
 			r.extend()
 			extended = time.Now()
 		}
@@ -187,7 +187,7 @@ func (r *receiver) missing() time.Duration {
 	if time.Since(time.Unix(0, r.hinted.Load())) < hintHolds {
 		return hintEvery
 	}
-	return missingEvery
+	return r.conn.pace.missing
 }
 
 func comparePartitions(a, b oms.Partition) int {

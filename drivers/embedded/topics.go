@@ -92,12 +92,12 @@ func (c *conn) CreateTopic(ctx context.Context, spec oms.TopicSpec) error {
 	if n > mostPartitions {
 		return c.invalid(op, spec.Name, fmt.Errorf("%d partitions: at most %d are possible", n, mostPartitions))
 	}
-	s, ctx, cancel, err := c.session(ctx)
+	s, bounded, cancel, err := c.session(ctx)
 	if err != nil {
 		return c.fail(op, spec.Name, err)
 	}
-	defer cancel()
-	_, err = s.js.Stream(ctx, streamName(spec.Name, 0))
+	_, err = s.js.Stream(bounded, streamName(spec.Name, 0))
+	cancel()
 	if err == nil {
 		return c.code(op, spec.Name, oms.ErrExists, "the topic exists")
 	}
@@ -105,17 +105,23 @@ func (c *conn) CreateTopic(ctx context.Context, spec oms.TopicSpec) error {
 		return c.fail(op, spec.Name, err)
 	}
 	for p := n - 1; p >= 0; p-- {
-		// What an interrupted attempt left is taken over.
-		err := patiently(ctx, func() error {
-			_, err := s.js.CreateOrUpdateStream(ctx, c.streamConfig(spec, p, n))
-			return err
-		})
-		if err != nil {
+		if err := c.createStream(ctx, s, spec, p, n); err != nil {
 			return c.fail(op, spec.Name, explainOverlap(err, spec.Name, p))
 		}
 	}
 	c.topics.forget(spec.Name)
 	return nil
+}
+
+// createStream makes the stream of one partition. What an interrupted attempt
+// left is taken over. The bound is that of one call: many partitions take long.
+func (c *conn) createStream(ctx context.Context, s *session, spec oms.TopicSpec, partition, partitions int) error {
+	ctx, cancel := s.within(ctx)
+	defer cancel()
+	return patiently(ctx, func() error {
+		_, err := s.js.CreateOrUpdateStream(ctx, c.streamConfig(spec, partition, partitions))
+		return err
+	})
 }
 
 func (c *conn) streamConfig(spec oms.TopicSpec, partition, partitions int) jetstream.StreamConfig {
@@ -172,13 +178,15 @@ func (c *conn) DeleteTopic(ctx context.Context, name string) error {
 	if err != nil {
 		return c.fail(op, name, err)
 	}
-	s, ctx, cancel, err := c.session(ctx)
+	s, err := c.link.session(ctx)
 	if err != nil {
 		return c.fail(op, name, err)
 	}
-	defer cancel()
 	for p := range n {
-		if err := s.js.DeleteStream(ctx, streamName(name, p)); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		bounded, cancel := s.within(ctx)
+		err := s.js.DeleteStream(bounded, streamName(name, p))
+		cancel()
+		if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 			return c.fail(op, name, err)
 		}
 	}

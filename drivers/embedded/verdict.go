@@ -151,7 +151,7 @@ func (l *lane) sweep(failed map[*sender]bool) []outcome {
 // held.
 func (l *lane) clear() {
 	l.onWire, l.open, l.bytes = nil, 0, 0
-	l.before, l.window, l.draining = 0, 1, false
+	l.before, l.window, l.draining = "", 1, false
 }
 
 // lose gives up what is on the wire: it may have been stored. The lock must be
