@@ -75,11 +75,15 @@ func (c *PullConsumer) stamp(ctx context.Context, limit int) ([]*Message, error)
 	var unclear []*Message
 	c.mu.Lock()
 	kept := msgs[:0:len(msgs)]
-	for _, m := range msgs {
-		now := c.eras[m.At()]
+	var at Partition // of the message before: they come in runs
+	var now, then era
+	for i, m := range msgs {
+		if p := m.At(); i == 0 || p != at {
+			at, now, then = p, c.eras[p], before[p]
+		}
 		m.era = now.number
 		switch {
-		case now.number == before[m.At()].number:
+		case now.number == then.number:
 			kept = append(kept, m)
 		case now.ours:
 			unclear = append(unclear, m)
@@ -101,7 +105,14 @@ func (c *PullConsumer) stamp(ctx context.Context, limit int) ([]*Message, error)
 func (c *PullConsumer) Owned(msgs []*Message) []*Message {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(msgs), func(m *Message) bool { return m.era != c.eras[m.At()].number })
+	var at Partition // as in stamp
+	now := -1
+	return slices.DeleteFunc(slices.Clone(msgs), func(m *Message) bool {
+		if p := m.At(); now < 0 || p != at {
+			at, now = p, c.eras[p].number
+		}
+		return m.era != now
+	})
 }
 
 // Receive waits for at least one message and returns at most limit of them.
