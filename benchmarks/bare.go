@@ -28,7 +28,7 @@ const (
 	maxPending    = 256 << 20
 	maxPayload    = 8 << 20
 	retention     = 7 * 24 * time.Hour
-	duplicates    = 2 * time.Second
+	duplicates    = 500 * time.Millisecond
 )
 
 const (

@@ -11,6 +11,7 @@ type delivery struct {
 	deliveries int
 	offset     int64
 	serial     uint64
+	left       int // messages behind it in the stream
 }
 
 var errNoDelivery = errors.New("its reply subject is not that of a delivery")
@@ -19,7 +20,7 @@ var errNoDelivery = errors.New("its reply subject is not that of a delivery")
 // sequence>.<consumer sequence>.<time>.<pending>, with domain and account
 // between ACK and stream on some servers.
 func readDelivery(reply string) (delivery, error) {
-	const before, fields = 4, 3 // tokens before, and those that are wanted
+	const before, fields = 4, 5 // tokens before, and those that are read
 	skip := before
 	if strings.Count(reply, ".") > 8 {
 		skip += 2
@@ -37,5 +38,5 @@ func readDelivery(reply string) (delivery, error) {
 			return delivery{}, errNoDelivery
 		}
 	}
-	return delivery{deliveries: int(n[0]), offset: int64(n[1]), serial: n[2]}, nil //nolint:gosec // 63 bits
+	return delivery{deliveries: int(n[0]), offset: int64(n[1]), serial: n[2], left: int(n[4])}, nil //nolint:gosec // 63 bits
 }

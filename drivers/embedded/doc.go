@@ -21,7 +21,8 @@
 //
 // Options of nats: retention.ms, retention.bytes (of each topic; none),
 // max.message.bytes (1 MiB less 64 KiB), publish.timeout.ms (5 s),
-// replication.factor (1), credentials.file, tls, tls.ca.file.
+// replication.factor (1), sync.interval.ms (what sync_interval of the server is;
+// 2 min), credentials.file, tls, tls.ca.file.
 //
 // An embedded broker's folder is locked against other processes. While it
 // runs it also listens on a free port of 127.0.0.1 for those that may read the
@@ -98,6 +99,9 @@
 // encoded name has at most 240 bytes. Processes that write to one partition at
 // the same time take turns, a few messages each. With several partitions a
 // receiver may hold somewhat less than MaxUnacked: what was asked for of one
-// is not asked for of another. Delay, priority and transactions are not
-// supported. The folder must be on a local file system of a Unix.
+// is not asked for of another. Of a partition that is written at more than some
+// 12 MiB a second, a receiver of the embedded broker stays 9 MiB behind the end:
+// the server would keep in memory what is read sooner. Delay, priority and
+// transactions are not supported. The folder must be on a local file system of
+// a Unix.
 package embedded

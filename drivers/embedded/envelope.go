@@ -41,9 +41,15 @@ const (
 
 var errHeadersTooLarge = errors.New("key, headers and properties take more than 64 KiB together, which is what the server stores beside a body")
 
-// encodeMessage makes the NATS message of a message. Header room for the
+// A wrapping is what a message has on the wire besides its body. Room for the
 // lane's own headers is left.
-func encodeMessage(m *oms.Message, subject string) (*nats.Msg, error) {
+type wrapping struct {
+	envelope string
+	plain    nats.Header // that NATS can carry too; nil: none
+}
+
+// wrap makes the wrapping of a message.
+func wrap(m *oms.Message) (w wrapping, err error) {
 	var b strings.Builder
 	text := func(name, value string) {
 		if value != "" {
@@ -73,18 +79,18 @@ func encodeMessage(m *oms.Message, subject string) (*nats.Msg, error) {
 	if m.Body == nil {
 		b.WriteString(";" + fieldNil)
 	}
-	header := make(nats.Header, len(m.Headers)+4)
-	encodeHeaders(&b, header, m.Headers)
-	header[envelopeHeader] = []string{b.String()}
-	if n := headerSize(header); n > storedHeaderLimit-512 {
-		return nil, &oms.Error{Code: oms.ErrTooLarge, Err: fmt.Errorf("%w: %d bytes", errHeadersTooLarge, n)}
+	w.plain = encodeHeaders(&b, m.Headers)
+	w.envelope = b.String()
+	if n := w.size(); n > storedHeaderLimit-512 {
+		return w, &oms.Error{Code: oms.ErrTooLarge, Err: fmt.Errorf("%w: %d bytes", errHeadersTooLarge, n)}
 	}
-	return &nats.Msg{Subject: subject, Header: header, Data: m.Body}, nil
+	return w, nil
 }
 
 // encodeHeaders writes the list of headers: name for one that is a NATS
 // header too, name:value for one that is not, name! for one without a value.
-func encodeHeaders(b *strings.Builder, header nats.Header, hs oms.Headers) {
+// It returns those that are.
+func encodeHeaders(b *strings.Builder, hs oms.Headers) (plain nats.Header) {
 	for i, h := range hs {
 		if i == 0 {
 			b.WriteString(";" + fieldHeaders + "=")
@@ -96,13 +102,17 @@ func encodeHeaders(b *strings.Builder, header nats.Header, hs oms.Headers) {
 		case h.Value == nil:
 			b.WriteByte('!')
 		case plainName(h.Name) && plainValue(h.Value):
+			if plain == nil {
+				plain = make(nats.Header, len(hs))
+			}
 			name := warded(h.Name)
-			header[name] = append(header[name], string(h.Value))
+			plain[name] = append(plain[name], string(h.Value))
 		default:
 			b.WriteByte(':')
 			b.WriteString(base64.RawURLEncoding.EncodeToString(h.Value))
 		}
 	}
+	return plain
 }
 
 // decodeMessage fills in the message of a NATS message, whoever sent it.
@@ -172,10 +182,10 @@ func decodeTime(s string) (time.Time, error) {
 	return time.UnixMilli(ms), err
 }
 
-// headerSize is what a header takes on the wire.
-func headerSize(h nats.Header) int {
-	n := len("NATS/1.0\r\n\r\n")
-	for name, values := range h {
+// size is how many bytes it takes on the wire.
+func (w wrapping) size() int {
+	n := len("NATS/1.0\r\n\r\n") + len(envelopeHeader) + len(w.envelope) + len(": \r\n")
+	for name, values := range w.plain {
 		for _, v := range values {
 			n += len(name) + len(v) + len(": \r\n")
 		}

@@ -1,12 +1,8 @@
 package embedded
 
 import (
-	"strconv"
 	"sync"
 	"time"
-
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/omconnect/omconnect/oms"
 )
@@ -56,12 +52,13 @@ type lane struct {
 	answered uint64 // sequence in the stream of the last message known to be stored
 	doubts   map[*oms.Message]doubt
 	found    map[uint64]bool // numbers that the stream was found to hold; nil: not looked
+	wire     wire
 }
 
 // A flight is what a lane knows of a record.
 type flight struct {
-	msg     *oms.Message
-	wire    *nats.Msg
+	msg *oms.Message
+	wrapping
 	number  uint64 // 0 before it was on the wire
 	maybe   bool   // an earlier attempt may have stored it
 	sent    time.Time
@@ -192,21 +189,13 @@ func (l *lane) push() (more bool, out []outcome) {
 		l.number++
 		r.number = l.number
 	}
-	number := strconv.FormatUint(r.number, 10)
-	r.wire.Reply = l.session.reply(l.token) + "." + number
-	ids := []string{l.conn.instance + "." + number, l.before} // never its own id, which two messages may share
-	r.wire.Header[jetstream.MsgIDHeader] = ids[:1:1]
-	if l.before == "" {
-		delete(r.wire.Header, jetstream.ExpectedLastMsgIDHeader)
-	} else {
-		r.wire.Header[jetstream.ExpectedLastMsgIDHeader] = ids[1:]
-	}
+	wire := l.dress(r)
 	r.sent, r.refused, r.err = time.Now(), false, nil
-	l.before = ids[0]
+	l.before = l.wire.id[0]
 	l.onWire = append(l.onWire, r)
 	l.open++
 	l.bytes += r.size
-	if err := l.session.nc.PublishMsg(r.wire); err != nil && l.session.alive() {
+	if err := l.session.nc.PublishMsg(wire); err != nil && l.session.alive() {
 		// It never left: too large for the server, as a rule.
 		return true, l.verdict(r, l.conn.fail("send", l.at.Topic, err), false)
 	}

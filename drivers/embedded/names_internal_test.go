@@ -69,7 +69,7 @@ func FuzzDeliveries(f *testing.F) {
 }
 
 func TestDeliveriesAreReadInBothForms(t *testing.T) {
-	want := delivery{deliveries: 2, offset: 33, serial: 44}
+	want := delivery{deliveries: 2, offset: 33, serial: 44, left: 5}
 	for _, reply := range []string{"$JS.ACK.orders-0.g.2.33.44.1700000000.5", "$JS.ACK._.hash.orders-0.g.2.33.44.1700000000.5.x"} {
 		if d, err := readDelivery(reply); err != nil || d != want {
 			t.Errorf("%s: %+v, %v", reply, d, err)

@@ -29,6 +29,8 @@ type part struct {
 	asked    *request         // nil: none is open
 	appetite int              // how many to ask for
 	count    int              // of requests ever made
+	left     int              // behind the latest delivery in the stream
+	trail    trail            // to the end of the stream
 	tight    bool             // the next message did not fit: it is asked for alone
 	serial   uint64           // the consumer's number of the latest delivery
 	early    map[uint64]*held // deliveries behind one that is still to come
@@ -107,6 +109,7 @@ func (pt *part) deliver(m *nats.Msg) {
 	}
 	h := pt.read(m, d)
 	r.mu.Lock()
+	pt.left = d.left
 	if m.Sub == pt.sub {
 		pt.used(h.size)
 	}

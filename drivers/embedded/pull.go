@@ -33,8 +33,10 @@ type request struct {
 	number  int
 	left    int // messages
 	bytes   int // left of its bound; 0: none
+	made    time.Time
 	expires time.Time
 	came    int // messages
+	size    int // of those
 }
 
 // pull asks for what there is room for, partition by partition in turn. The
@@ -71,6 +73,13 @@ func (r *receiver) pull() {
 		case len(pt.buffer) > 0 && (room < pt.appetite/4 || byteRoom < share/4):
 			continue
 		}
+		room, rest := pt.trail.room(room, pt.left)
+		if rest {
+			pt.rest()
+		}
+		if room == 0 {
+			continue
+		}
 		expires := requestLong
 		switch {
 		case byteRoom == 0: // whether something large is there is soon known
@@ -97,7 +106,8 @@ func (pt *part) pending() int {
 // ask sends a request.
 func (pt *part) ask(n, bytes int, expires time.Duration) {
 	pt.count++
-	q := &request{number: pt.count, left: n, bytes: bytes, expires: time.Now().Add(expires)}
+	now := time.Now()
+	q := &request{number: pt.count, left: n, bytes: bytes, made: now, expires: now.Add(expires)}
 	body := fmt.Appendf(nil, `{"batch":%d,"expires":%d`, n, expires)
 	if bytes > 0 {
 		body = fmt.Appendf(body, `,"max_bytes":%d`, bytes)
@@ -118,6 +128,7 @@ func (pt *part) used(size int) {
 	}
 	q.left--
 	q.came++
+	q.size += size
 	if q.bytes > 0 {
 		if q.bytes -= size; q.bytes == 0 {
 			q.left = 0 // the server ends it without a word
@@ -128,6 +139,9 @@ func (pt *part) used(size int) {
 	}
 	pt.asked, pt.tight = nil, false
 	pt.appetite = min(2*pt.appetite, pt.receiver.cfg.MaxUnacked)
+	if pt.receiver.conn.backend.inProcess() {
+		pt.trail.measure(q, time.Now())
+	}
 }
 
 // answered deals with the status that ends a request.
@@ -146,7 +160,7 @@ func (pt *part) answered(m *nats.Msg) {
 		return // a request with a bound of bytes ends with a status even when it was met
 	case status == "408", status == "404", text == "Batch Completed":
 		// Nothing comes any more: what came lately is what to expect.
-		pt.appetite, pt.tight = min(2*came, pt.receiver.cfg.MaxUnacked), false
+		pt.appetite, pt.tight, pt.trail = min(2*came, pt.receiver.cfg.MaxUnacked), false, trail{}
 	case text == "Message Size Exceeds MaxBytes":
 		// The bytes are used up, or the next message is larger than they are.
 		pt.tight = came == 0

@@ -106,9 +106,9 @@ func TestAReceiverGoesOnWhereItsBytesAreUsedUp(t *testing.T) {
 	}
 }
 
-// TestAReceiverComesToTheEnd reads much at once, and then what is sent
-// meanwhile.
-func TestAReceiverComesToTheEnd(t *testing.T) {
+// TestAReceiverThatKeepsItsDistanceComesToTheEnd reads much at once, and then
+// what is sent meanwhile: wherever a trail begins and ends, everything comes.
+func TestAReceiverThatKeepsItsDistanceComesToTheEnd(t *testing.T) {
 	c, topic := setup(t, 1)
 	const before, meanwhile = 400, 200
 	batch := func(from, n int) []*oms.Message {
@@ -122,8 +122,8 @@ func TestAReceiverComesToTheEnd(t *testing.T) {
 	m := openMember(t, c, group("g"))
 	ctx := testContext(t)
 	next := int64(1)
-	read := func(end int64) {
-		for next <= end {
+	read := func(last int64) { // or some more
+		for next <= last {
 			msgs, err := m.Receive(ctx, 20)
 			if err != nil {
 				t.Fatalf("before %d: %v", next, err)

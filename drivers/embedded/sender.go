@@ -3,10 +3,8 @@ package embedded
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
-	"github.com/omconnect/omconnect/internal/murmur2"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -65,14 +63,6 @@ type record struct {
 	index int
 	size  int
 	flight
-}
-
-// A call is one SendAsync on its way into the lanes. It remembers what was
-// found out about the topic of the message before: most calls are of one.
-type call struct {
-	sticky map[string]int // by topic: where messages without a key go
-	topic  string
-	lanes  []*lane // of the topic's partitions; nil before they are needed
 }
 
 // SendAsync admits the messages one by one and hands them to their lanes.
@@ -144,76 +134,8 @@ func (s *sender) admit(ctx context.Context, size int) error {
 	}
 }
 
-// submit finds the message's lane and puts it there.
-func (s *sender) submit(ctx context.Context, c *call, r *record) {
-	topic := oms.Partition{Topic: r.msg.Topic, Number: -1} // as long as the partition is not known
-	if c.lanes == nil || c.topic != topic.Topic {
-		if err := checkTopic(topic.Topic); err != nil {
-			s.refuse(r, topic, s.conn.invalid("send", topic.Topic, err))
-			return
-		}
-		n, err := s.conn.topics.partitions(ctx, topic.Topic)
-		if err != nil {
-			s.refuse(r, topic, s.conn.fail("send", topic.Topic, err))
-			return
-		}
-		c.topic, c.lanes = topic.Topic, make([]*lane, n)
-	}
-	p, err := s.partition(r.msg, len(c.lanes), c.sticky)
-	if err != nil {
-		s.refuse(r, topic, err)
-		return
-	}
-	if limit := s.conn.options.maxMessage; len(r.msg.Body) > limit {
-		s.refuse(r, p, s.conn.fail("send", p.Topic, &oms.Error{
-			Code: oms.ErrTooLarge, Err: fmt.Errorf("the body has %d bytes, max.message.bytes allows %d", len(r.msg.Body), limit),
-		}))
-		return
-	}
-	l := c.lanes[p.Number]
-	if l == nil {
-		l = s.conn.lanes.of(p)
-		c.lanes[p.Number] = l
-	}
-	if r.wire, err = encodeMessage(r.msg, l.subject); err != nil {
-		s.refuse(r, p, s.conn.fail("send", p.Topic, err))
-		return
-	}
-	if s.isBlocked(topic) {
-		s.refuse(r, topic, errBehindFailure)
-		return
-	}
-	l.enqueue(r)
-}
-
 // errBehindFailure is the outcome of what was not tried.
 var errBehindFailure = &oms.Error{Op: "send", Code: oms.ErrAborted, Err: errors.New("a message before it failed")}
-
-// partition chooses by key; messages of a call that have none stay together,
-// and the next call's go to the next partition.
-func (s *sender) partition(m *oms.Message, n int, sticky map[string]int) (oms.Partition, error) {
-	p := oms.Partition{Topic: m.Topic}
-	switch {
-	case m.ToPartition != nil:
-		if p.Number = *m.ToPartition; p.Number < 0 || p.Number >= n {
-			return p, s.conn.invalid("send", m.Topic, fmt.Errorf("partition %d: the topic has 0 to %d", p.Number, n-1))
-		}
-	case n == 1:
-	case m.Key != nil:
-		p.Number = murmur2.Partition(m.Key, n)
-	default:
-		number, ok := sticky[m.Topic]
-		if !ok {
-			s.mu.Lock()
-			number = s.turn[m.Topic] % n
-			s.turn[m.Topic] = number + 1
-			s.mu.Unlock()
-			sticky[m.Topic] = number
-		}
-		p.Number = number % n
-	}
-	return p, nil
-}
 
 // refuse ends a message that did not reach a lane.
 func (s *sender) refuse(r *record, p oms.Partition, err error) {

@@ -16,10 +16,14 @@ import (
 	"github.com/omconnect/omconnect/oms"
 )
 
-// duplicateWindow is how long the server remembers the ids of messages. The
-// lanes look into the stream for what may have been stored longer ago, so it
-// covers only what is still in the server's queues; it costs memory.
-const duplicateWindow = 2 * time.Second
+// The windows are how long the server remembers the ids of messages. The lanes
+// look into the stream for what may have been stored longer ago, so they cover
+// only what is still on the network and in the server's queues. They are what
+// most of the server's memory is taken by when messages come fast.
+const (
+	duplicateWindow          = 2 * time.Second
+	duplicateWindowInProcess = 500 * time.Millisecond
+)
 
 // mostPartitions keeps a slip of the pen from making a million streams.
 const mostPartitions = 1024
@@ -135,6 +139,9 @@ func (c *conn) streamConfig(spec oms.TopicSpec, partition, partitions int) jetst
 		Duplicates:  duplicateWindow,
 		Replicas:    c.options.replicas,
 		AllowDirect: true,
+	}
+	if c.backend.inProcess() {
+		cfg.Duplicates = duplicateWindowInProcess
 	}
 	if spec.ReplicationFactor > 0 && !c.backend.inProcess() {
 		cfg.Replicas = spec.ReplicationFactor
