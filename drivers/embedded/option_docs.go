@@ -32,6 +32,7 @@ func natsOptionDocs() []oms.OptionDoc {
 		{Name: "retention.bytes", Type: oms.OptionNumber, Default: "0", Doc: "How much each topic that is made may take; 0 for no limit."},
 		{Name: "max.message.bytes", Type: oms.OptionNumber, Default: strconv.Itoa(foreignMaxPayload - headerRoom), Doc: "The largest body; the server's max_payload has to be 64 KiB larger."},
 		{Name: "replication.factor", Type: oms.OptionNumber, Default: "1", Doc: "Replicas of a topic that is made; 1 to 5. With more than one, a confirmed message outlives the loss of a server at once."},
+		{Name: "sync.interval.ms", Type: oms.OptionMillis, Default: millis(defaultForeignSync), Doc: "What sync_interval of the server is, 0 for always: with one replica, a message may be lost to a power cut for so long after it was confirmed, and its position is not committed."},
 		{Name: "credentials.file", Doc: "NATS credentials to connect with; user and password of the access point if not given."},
 		{Name: "tls", Type: oms.OptionSwitch, Default: "false", Doc: "Whether the connection is encrypted."},
 		{Name: "tls.ca.file", Doc: "Certificates of those who may vouch for the server; the system's if not given."},

@@ -12,6 +12,8 @@ const (
 	defaultRetention  = 7 * 24 * time.Hour
 	defaultMaxMessage = 8<<20 - headerRoom // more than 8 MiB on the wire is advised against
 	defaultSync       = 100 * time.Millisecond
+	// defaultForeignSync is sync_interval of a server that was not told otherwise.
+	defaultForeignSync = 2 * time.Minute
 	// headerRoom is what a message may need beside its body: key, headers and
 	// what the broker wants to know. The server stores at most 64 KiB of it.
 	headerRoom = 64 << 10
@@ -81,7 +83,11 @@ func natsOptions(ap oms.AccessPoint) (options, error) {
 		credentials:    r.String("credentials.file", ""),
 		useTLS:         r.Bool("tls", false),
 		rootCA:         r.String("tls.ca.file", ""),
+		syncInterval:   r.Millis("sync.interval.ms", defaultForeignSync),
 		publishTimeout: r.Millis("publish.timeout.ms", 5*time.Second),
+	}
+	if o.syncInterval < 0 {
+		r.Problem("sync.interval.ms", "%v is negative", o.syncInterval)
 	}
 	if o.maxMessage < 1 {
 		r.Problem("max.message.bytes", "%d is not positive", o.maxMessage)
@@ -119,7 +125,7 @@ func (o options) durableAfter(inProcess bool) time.Duration {
 	case !inProcess && o.replicas > 1, o.strict:
 		return 0
 	case !inProcess:
-		return 2 * time.Minute // sync_interval of a server that was not told otherwise
+		return o.syncInterval
 	}
 	return 2 * o.syncInterval
 }

@@ -19,7 +19,7 @@ func TestEveryWrongOptionIsNamedAtOnce(t *testing.T) {
 			"oms:embedded://host:1/?dir=" + t.TempDir() + "&durability=maybe&retention.ms=x&retention.bytes=-1&max.message.bytes=0&min.free.bytes=-5&colour=red",
 			[]string{"durability", "retention.ms", "retention.bytes", "max.message.bytes", "min.free.bytes", "colour", "host"},
 		},
-		"nats":      {"oms:nats:///region?replication.factor=9&tls=perhaps&dir=x", []string{"replication.factor", "tls", "dir", "host", "region"}},
+		"nats":      {"oms:nats:///region?replication.factor=9&tls=perhaps&sync.interval.ms=-1&dir=x", []string{"replication.factor", "tls", "sync.interval.ms", "dir", "host", "region"}},
 		"retention": {"oms:embedded:///?retention.ms=10&publish.timeout.ms=1", []string{"retention.ms", "publish.timeout.ms"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -42,6 +42,8 @@ func TestCapabilitiesComeFromTheOptionsAlone(t *testing.T) {
 		"oms:embedded:///?dir=/nowhere&durability=strict": 0,
 		"oms:nats://localhost/":                           2 * time.Minute,
 		"oms:nats://localhost/?replication.factor=3":      0,
+		"oms:nats://localhost/?sync.interval.ms=1000":     time.Second,
+		"oms:nats://localhost/?sync.interval.ms=0":        0,
 		"embedded": 200 * time.Millisecond,
 	} {
 		caps, err := oms.Default.Capabilities(accessPoint)
