@@ -33,6 +33,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 )
 
@@ -47,9 +48,20 @@ const (
 	exitUsage  = 2 // bad usage or configuration
 )
 
+// heapGrowth is the garbage collector's target in percent, as in GOGC. What a
+// gateway moves is garbage at once, and the server of an embedded broker lets
+// go of what it cached only when it is collected: with Go's own 100 a gateway
+// takes a third more memory, to save some hundredths of the CPU time.
+const heapGrowth = 50
+
 // Main runs the program with the arguments of the command line, and does not
-// return. The first SIGINT or SIGTERM stops softly, the second at once.
+// return. The first SIGINT or SIGTERM stops softly, the second at once. Of the
+// environment, the Go runtime reads GOGC and GOMEMLIMIT; without a GOGC, it is
+// 50.
 func Main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(heapGrowth)
+	}
 	ctx, stop := untilSignal(context.Background(), os.Stderr, os.Exit)
 	code := Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
