@@ -18,8 +18,16 @@ type Brokers struct {
 	admit    func(oms.Capabilities) error // nil: every broker may be used
 
 	mu      sync.Mutex
-	clients map[string]*oms.Client // by access point, with its secrets
+	clients map[string]*opening // by access point, with its secrets
 	closed  bool
+}
+
+// An opening is a client, or the attempt to get one, which all who want it
+// wait for: those who want another broker do not.
+type opening struct {
+	done   chan struct{} // closed when there is a client or an error
+	client *oms.Client
+	err    error
 }
 
 // DefaultBroker is the name that stands for the gateway's own broker.
@@ -29,7 +37,7 @@ const DefaultBroker = ""
 // Named maps names to access points; the one named DefaultBroker is that of
 // connectors that name none.
 func NewBrokers(registry *oms.Registry, named map[string]string) *Brokers {
-	return &Brokers{registry: registry, named: named, clients: make(map[string]*oms.Client)}
+	return &Brokers{registry: registry, named: named, clients: make(map[string]*opening)}
 }
 
 // Guard has admit asked before each use of a broker, by what its driver can do
@@ -55,20 +63,64 @@ func (b *Brokers) Client(ctx context.Context, name string) (*oms.Client, error) 
 		}
 	}
 	ap := b.accessPoint(name)
+	for {
+		o, mine, err := b.opening(name, ap)
+		switch {
+		case err != nil:
+			return nil, err
+		case mine:
+			b.open(ctx, name, ap, o)
+		}
+		select {
+		case <-o.done:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("broker %s: %w", displayName(name), context.Cause(ctx))
+		}
+		if o.err != nil && !mine && errors.Is(o.err, context.Canceled) {
+			continue // whoever tried it was stopped, this caller was not
+		}
+		return o.client, o.err
+	}
+}
+
+// opening returns the client of an access point, or what it is going to be. If
+// it is the caller's, the caller has to open it.
+func (b *Brokers) opening(name, ap string) (_ *opening, mine bool, _ error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
-		return nil, &oms.Error{Op: "open broker", Target: name, Code: oms.ErrClosed}
+		return nil, false, errBrokersClosed(name)
 	}
-	if c := b.clients[ap]; c != nil {
-		return c, nil
+	if o := b.clients[ap]; o != nil {
+		return o, false, nil
 	}
+	o := &opening{done: make(chan struct{})}
+	b.clients[ap] = o
+	return o, true, nil
+}
+
+func errBrokersClosed(name string) error {
+	return &oms.Error{Op: "open broker", Target: name, Code: oms.ErrClosed}
+}
+
+func (b *Brokers) open(ctx context.Context, name, ap string, o *opening) {
+	defer close(o.done)
 	c, err := b.registry.Open(ctx, ap)
-	if err != nil {
-		return nil, fmt.Errorf("broker %s: %w", displayName(name), err)
+	b.mu.Lock()
+	closed := b.closed
+	switch {
+	case err != nil:
+		o.err = fmt.Errorf("broker %s: %w", displayName(name), err)
+		delete(b.clients, ap)
+	case closed:
+		o.err = errBrokersClosed(name)
+	default:
+		o.client = c
 	}
-	b.clients[ap] = c
-	return c, nil
+	b.mu.Unlock()
+	if err == nil && closed {
+		o.err = errors.Join(o.err, c.Close(ctx))
+	}
 }
 
 // Capabilities returns what a broker can do, without opening it.
@@ -83,15 +135,24 @@ func (b *Brokers) Capabilities(name string) (oms.Capabilities, error) {
 	return caps, nil
 }
 
-// Close closes all clients.
+// Close closes all clients, those that are being opened too.
 func (b *Brokers) Close(ctx context.Context) error {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	b.closed = true
+	clients := b.clients
+	b.clients = nil
+	b.mu.Unlock()
 	var errs []error
-	for ap, c := range b.clients {
-		errs = append(errs, c.Close(ctx))
-		delete(b.clients, ap)
+	for _, o := range clients {
+		select {
+		case <-o.done:
+		case <-ctx.Done():
+			errs = append(errs, context.Cause(ctx))
+			continue
+		}
+		if o.client != nil {
+			errs = append(errs, o.client.Close(ctx))
+		}
 	}
 	return errors.Join(errs...)
 }

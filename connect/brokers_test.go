@@ -1,9 +1,12 @@
 package connect_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/omconnect/omconnect/connect"
 	"github.com/omconnect/omconnect/drivers/mem"
@@ -75,4 +78,113 @@ func TestAGuardIsAskedBeforeEachUseOfABroker(t *testing.T) {
 	if err := brokers.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// A slowDriver takes its time to open.
+type slowDriver struct {
+	oms.Driver
+	opened, closed int
+}
+
+func (d *slowDriver) Open(ctx context.Context, ap oms.AccessPoint) (oms.Conn, error) {
+	select {
+	case <-time.After(time.Minute):
+	case <-ctx.Done():
+		return nil, &oms.Error{Op: "open", Code: oms.ErrAborted, Err: context.Cause(ctx)}
+	}
+	c, err := d.Driver.Open(ctx, ap)
+	d.opened++
+	return &countedConn{c, d}, err
+}
+
+type countedConn struct {
+	oms.Conn
+	driver *slowDriver
+}
+
+func (c *countedConn) Close(ctx context.Context) error {
+	c.driver.closed++
+	return c.Conn.Close(ctx)
+}
+
+func slowBrokers() (*connect.Brokers, *slowDriver) {
+	registry, slow := new(oms.Registry), &slowDriver{Driver: mem.New()}
+	registry.Register("mem", mem.New())
+	registry.Register("slow", slow)
+	return connect.NewBrokers(registry, map[string]string{connect.DefaultBroker: "slow"}), slow
+}
+
+func TestABrokerThatIsSlowToOpenKeepsNobodyElseWaiting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		brokers, slow := slowBrokers()
+		got := make(chan *oms.Client, 2)
+		for range 2 {
+			go func() {
+				c, err := brokers.Client(t.Context(), "slow")
+				if err != nil {
+					t.Error(err)
+				}
+				got <- c
+			}()
+		}
+		synctest.Wait()
+		began := time.Now()
+		if _, err := brokers.Client(t.Context(), "mem"); err != nil || time.Since(began) > 0 {
+			t.Errorf("another broker: %v after %v", err, time.Since(began))
+		}
+		soon, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := brokers.Client(soon, "slow"); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "broker oms:slow") {
+			t.Errorf("a caller in haste: %v, want the deadline, and the broker", err)
+		}
+		if a, b := <-got, <-got; a != b || slow.opened != 1 {
+			t.Errorf("clients %p and %p, opened %d times; want one", a, b, slow.opened)
+		}
+		if err := brokers.Close(t.Context()); err != nil || slow.closed != 1 {
+			t.Errorf("Close: %v, %d closed", err, slow.closed)
+		}
+	})
+}
+
+func TestACallerThatIsStoppedDoesNotTakeTheBrokerFromTheOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		brokers, slow := slowBrokers()
+		first, stop := context.WithCancel(t.Context())
+		failed := make(chan error, 1)
+		go func() { _, err := brokers.Client(first, "slow"); failed <- err }()
+		synctest.Wait()
+		got := make(chan error, 1)
+		go func() { _, err := brokers.Client(t.Context(), "slow"); got <- err }()
+		synctest.Wait()
+		stop()
+		if err := <-failed; !errors.Is(err, context.Canceled) {
+			t.Errorf("who was stopped: %v", err)
+		}
+		if err := <-got; err != nil || slow.opened != 1 {
+			t.Errorf("the other: %v, opened %d times", err, slow.opened)
+		}
+		if err := brokers.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestABrokerThatIsOpenedDuringCloseIsClosedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		brokers, slow := slowBrokers()
+		got := make(chan error, 1)
+		go func() { _, err := brokers.Client(t.Context(), "slow"); got <- err }()
+		synctest.Wait()
+		soon, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := brokers.Close(soon); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Close in haste: %v", err)
+		}
+		if err := <-got; !errors.Is(err, oms.ErrClosed) || slow.opened != 1 || slow.closed != 1 {
+			t.Errorf("Client: %v, %d opened and %d closed; want ErrClosed and both", err, slow.opened, slow.closed)
+		}
+	})
 }
