@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/omconnect/omconnect/connect"
+	"github.com/omconnect/omconnect/internal/redact"
 )
 
 // commandLine is the grammar of the command line. Its names are stable:
@@ -107,7 +108,7 @@ func (c *runCommand) Run(ctx context.Context, s *streams, logs *logFlags, plugin
 	logger := logs.logger(line)
 	slog.SetDefault(logger) // drivers have no other
 	for _, arg := range s.args {
-		if redact(arg) != arg {
+		if redact.Text(arg) != arg {
 			logger.Warn("everybody on this machine can see the password on the command line; use the environment or the file")
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/omconnect/omconnect/internal/redact"
 	"github.com/omconnect/omconnect/oms"
 	"github.com/omconnect/omconnect/rest/client"
 )
@@ -214,9 +215,9 @@ func (c *connectorStatus) Run(ctx context.Context, s *streams, gateway *client.C
 // redactStatus removes passwords from the texts of failures, which quote what
 // databases and brokers said.
 func redactStatus(s *client.Status) {
-	s.Cause, s.Trace = redact(s.Cause), redact(s.Trace)
+	s.Cause, s.Trace = redact.Text(s.Cause), redact.Text(s.Trace)
 	for i := range s.Tasks {
-		s.Tasks[i].Cause, s.Tasks[i].Trace = redact(s.Tasks[i].Cause), redact(s.Tasks[i].Trace)
+		s.Tasks[i].Cause, s.Tasks[i].Trace = redact.Text(s.Tasks[i].Cause), redact.Text(s.Tasks[i].Trace)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/omconnect/omconnect/connect"
+	"github.com/omconnect/omconnect/internal/redact"
 	"github.com/omconnect/omconnect/offsets"
 )
 
@@ -55,7 +56,7 @@ func (c *stateFlags) with(ctx context.Context, logger *slog.Logger, plugins *con
 	defer cancel()
 	id, err := askState(asking, store)
 	if err != nil {
-		return fmt.Errorf("state %s: %w", redact(settings.state), err)
+		return fmt.Errorf("state %s: %w", redact.Text(settings.state), err)
 	}
 	return f(store, folder, id)
 }

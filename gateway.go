@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/omconnect/omconnect/connect"
+	"github.com/omconnect/omconnect/internal/redact"
 	"github.com/omconnect/omconnect/offsets"
 	"github.com/omconnect/omconnect/oms"
 	"github.com/omconnect/omconnect/rest"
@@ -123,7 +124,7 @@ func (g *gateway) serve(ctx context.Context, folder *dataFolder, ln net.Listener
 	defer func() { err = errors.Join(err, connectors.stop()) }()
 	defer func() { err = errors.Join(err, api.stop()) }() // before the connectors
 	entrance.open.Store(true)
-	g.logger.Info("gateway started", "version", Version, "data", folder.path, "state", redact(g.settings.state), "connectors", len(g.settings.connectors))
+	g.logger.Info("gateway started", "version", Version, "data", folder.path, "state", redact.Text(g.settings.state), "connectors", len(g.settings.connectors))
 
 	if g.untilIdle {
 		return g.waitIdle(ctx, rt)
@@ -141,7 +142,7 @@ func (g *gateway) serve(ctx context.Context, folder *dataFolder, ln net.Listener
 // prepare waits for the store, opens the brokers, and makes the connectors of
 // the file true.
 func (g *gateway) prepare(ctx context.Context, folder *dataFolder, store offsets.Store, place *membership, brokers *connect.Brokers, catalog *connect.Catalog) error {
-	shown := redact(g.settings.state)
+	shown := redact.Text(g.settings.state)
 	id, err := waitForState(ctx, store, shown, g.logger)
 	if err != nil {
 		return err

@@ -1,9 +1,10 @@
 package omconnect
 
 import (
-	"fmt"
 	"io"
 	"log/slog"
+
+	"github.com/omconnect/omconnect/internal/redact"
 )
 
 // logFlags say how the program logs.
@@ -31,25 +32,9 @@ func (f logFlags) warnings(w io.Writer) *slog.Logger {
 }
 
 func (f logFlags) from(level slog.Level, w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: level, ReplaceAttr: redactAttr}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr { return redact.Attr(a, redact.Text) }}
 	if f.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}
 	return slog.New(slog.NewTextHandler(w, options))
-}
-
-func redactAttr(_ []string, a slog.Attr) slog.Attr {
-	switch a.Value.Kind() {
-	case slog.KindString:
-		a.Value = slog.StringValue(redact(a.Value.String()))
-	case slog.KindAny:
-		switch v := a.Value.Any().(type) {
-		case error:
-			a.Value = slog.StringValue(redact(v.Error()))
-		case fmt.Stringer:
-			a.Value = slog.StringValue(redact(v.String()))
-		}
-	default: // numbers and times; the members of groups come one by one
-	}
-	return a
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/omconnect/omconnect/internal/redact"
 	"github.com/omconnect/omconnect/offsets"
 	"github.com/omconnect/omconnect/offsets/redis"
 	"github.com/omconnect/omconnect/oms"
@@ -41,7 +42,7 @@ type membership struct {
 func (g *gateway) newMembership(store offsets.Store, id, address string) *membership {
 	m := &membership{
 		me:    redis.Member{ID: id, Address: address, Version: Version, Local: g.settings.local()},
-		shown: redact(g.settings.state), logger: g.logger,
+		shown: redact.Text(g.settings.state), logger: g.logger,
 	}
 	m.store, _ = store.(members)
 	return m

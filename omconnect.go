@@ -35,6 +35,8 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+
+	"github.com/omconnect/omconnect/internal/redact"
 )
 
 // Version is the version of this build. Released ones are built with
@@ -104,7 +106,7 @@ func badUsage(format string, args ...any) error { return usageError{fmt.Errorf(f
 func report(w io.Writer, err error) {
 	for line := range strings.Lines(err.Error()) {
 		if line = strings.TrimRight(line, "\r\n"); line != "" {
-			_, _ = fmt.Fprintf(w, "omconnect: %s\n", printable(redact(line)))
+			_, _ = fmt.Fprintf(w, "omconnect: %s\n", printable(redact.Text(line)))
 		}
 	}
 }

@@ -1,27 +1,10 @@
 package omconnect
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
 )
-
-// password is the user part of a URL or access point, and an option whose name
-// says that it is secret.
-var (
-	userPart     = regexp.MustCompile(`(://[^\s/?#@:]*):\S*@`)
-	secretOption = regexp.MustCompile(`(?i)([?&;][\w.%-]*(?:password|secret|token|credential|passphrase|private)[\w.%-]*=)[^\s&"']+`)
-)
-
-// redact replaces the passwords of URLs and access points in a text.
-func redact(s string) string {
-	if !strings.Contains(s, "://") && !strings.ContainsAny(s, "?&") {
-		return s
-	}
-	s = userPart.ReplaceAllString(s, "${1}:xxxxx@")
-	return secretOption.ReplaceAllString(s, "${1}xxxxx")
-}
 
 // printable escapes what a terminal would obey instead of showing it: names,
 // configurations and causes of failures come from elsewhere.

@@ -1,7 +1,6 @@
 package omconnect
 
 import (
-	"cmp"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,7 +16,7 @@ type sampleFile struct {
 	kind   connect.Kind
 	config oms.KeyValue
 	cases  []sampleCase
-	hidden []string // what is secret in the configuration
+	redact func(text string) string // takes out what is secret in the configuration
 }
 
 // A sampleCase is one list of records, and what has to become of it.
@@ -169,7 +168,7 @@ func (f *sampleFile) use(config oms.KeyValue, lines map[string]int, whole int, p
 		ps.add(lines[class], class, "there is no such class; omconnect plugins lists those that there are")
 		return
 	}
-	f.kind, f.hidden = plugin.Kind, secretValues(plugins, plugin, config)
+	f.kind, f.redact = plugin.Kind, connect.Redactor(plugins, plugin, config)
 	chain, err := connect.NewChain(plugins, f.kind, config)
 	if err != nil {
 		(&configFile{}).addKeyErrors(err, "", lines, whole, ps)
@@ -178,43 +177,10 @@ func (f *sampleFile) use(config oms.KeyValue, lines map[string]int, whole int, p
 	chain.Close()
 }
 
-// secretValues returns the values of a configuration that are never shown, the
-// longest first: one may be part of another.
-func secretValues(plugins *connect.Plugins, plugin connect.Plugin, config oms.KeyValue) (secret []string) {
-	add := func(prefix string, def connect.ConfigDef) {
-		for _, k := range def.Keys {
-			if v := config[prefix+k.Name]; k.Secret && v != "" {
-				secret = append(secret, v)
-			}
-		}
-	}
-	add("", plugin.Definition())
-	for key, typ := range config {
-		switch prefix, isType := strings.CutSuffix(key, "type"); {
-		case isType && strings.HasPrefix(key, "transforms."):
-			if p, err := plugins.Transform(strings.TrimSpace(typ)); err == nil {
-				add(prefix, p.Def)
-			}
-		case isType && strings.HasPrefix(key, "predicates."):
-			if p, err := plugins.Predicate(strings.TrimSpace(typ)); err == nil {
-				add(prefix, p.Def)
-			}
-		case key == "key.converter" || key == "value.converter":
-			if p, err := plugins.Converter(strings.TrimSpace(typ)); err == nil {
-				add(key+".", p.Def)
-			}
-		}
-	}
-	slices.SortFunc(secret, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
-	return secret
-}
-
 // hide takes what is secret out of what a transform or converter says.
 func (f *sampleFile) hide(differences []difference) {
-	for _, secret := range f.hidden {
-		for i, d := range differences {
-			differences[i].Got = strings.ReplaceAll(d.Got, secret, "xxxxx")
-		}
+	for i, d := range differences {
+		differences[i].Got = f.redact(d.Got)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/omconnect/omconnect/internal/redact"
 )
 
 // writeTable writes rows in columns, under a head if there is one. The last
@@ -17,7 +19,7 @@ func writeTable(w io.Writer, head []string, rows [][]string) error {
 	var widths []int
 	for _, row := range rows {
 		for i := range row {
-			row[i] = printable(redact(row[i]))
+			row[i] = printable(redact.Text(row[i]))
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,8 +17,9 @@ import (
 const canary = "sw\"ord/fish"
 
 // Whichever hook fails, and however it quotes its secret: the status that
-// others see, from the store, has the cause without it.
-func TestNoStatusHasASecret(t *testing.T) {
+// others see, from the store, has the cause without it, and so has the log,
+// whether the gateway writes it or the connector.
+func TestNoStatusAndNoLogHasASecret(t *testing.T) {
 	hooks := map[string][]string{
 		"test-source": {"New", "Split", "OnStart", "Seek", "Poll", "Committed", "OnPause", "OnResume", "Fail"},
 		"test-sink":   {"New", "OnStart", "HandlesTombstones", "Put", "Flush", "OnPause", "OnResume", "Fail"},
@@ -41,12 +44,15 @@ func testNoSecret(w *world, class, hook, how string) {
 			return nil
 		}
 		text := fmt.Sprintf("no access with %s, that is %q, at http://u:%s@h/", canary, canary, "swordfish")
+		env.Logger.Warn("signing in with "+canary, "password", canary, "error", errors.New(text))
 		if how == "panics" {
 			panic(text)
 		}
 		return errors.New(text)
 	}
 	w.source.onCall, w.sink.onCall = trap, trap
+	logged := new(lockedBuffer)
+	w.log = slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})
 	w.source.resume, w.sink.resume = hook != "Split", hook != "Flush"
 	if hook == "Split" {
 		w.source.split = 2
@@ -68,6 +74,11 @@ func testNoSecret(w *world, class, hook, how string) {
 	seen += w.look("bad")
 	if !strings.Contains(seen, "no access with xxxxx") {
 		w.t.Errorf("the cause is not shown at all: %s", seen)
+	}
+	if log := logged.String(); !strings.Contains(log, "no access with xxxxx") {
+		w.t.Errorf("the cause is not logged at all: %s", log)
+	} else {
+		seen += log
 	}
 	for _, form := range []string{"ord/fish", `ord\/fish`, "swordfish"} {
 		if strings.Contains(seen, form) {
@@ -116,4 +127,24 @@ func TestNoStatusHasThePasswordOfABroker(t *testing.T) {
 			t.Errorf("shown: %s; want a cause without the password", seen)
 		}
 	})
+}
+
+// A lockedBuffer is written while it is read.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write appends.
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+// String returns what was written so far.
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }

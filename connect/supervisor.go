@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/omconnect/omconnect/internal/redact"
 	"github.com/omconnect/omconnect/offsets"
 )
 
@@ -16,8 +17,9 @@ import (
 type supervisor struct {
 	rt      *Runtime
 	name    string
-	logger  *slog.Logger
-	defs    chan offsets.Definition // the newest one only
+	hide    func(text string) string // takes the configuration's secrets out
+	logger  *slog.Logger             // of texts that went through hide
+	defs    chan offsets.Definition  // the newest one only
 	replans chan struct{}
 	rest    <-chan time.Time // after a division that a connector asked for; nil when it may ask again
 	shown   atomic.Pointer[shown]
@@ -47,7 +49,7 @@ type runningTask struct {
 
 func newSupervisor(rt *Runtime, name string) *supervisor {
 	s := &supervisor{
-		rt: rt, name: name, logger: rt.opts.Logger.With("connector", name),
+		rt: rt, name: name, hide: redact.Text, logger: rt.opts.Logger.With("connector", name),
 		defs: make(chan offsets.Definition, 1), replans: make(chan struct{}, 1),
 	}
 	s.shown.Store(&shown{state: Unassigned})
@@ -126,6 +128,9 @@ func (s *supervisor) asked() <-chan struct{} {
 func (s *supervisor) follow(ctx context.Context, d offsets.Definition) (gone bool) {
 	before := s.def
 	s.def = d
+	p, _ := s.rt.opts.Plugins.Lookup(d.Config["connector.class"]) // of an unknown one nothing is known to be secret
+	s.hide = Redactor(s.rt.opts.Plugins, p, d.Config)
+	s.logger = redact.Logger(s.rt.opts.Logger, s.hide).With("connector", s.name)
 	same := maps.Equal(before.Config, d.Config)
 	switch {
 	case d.Target == offsets.TargetRemoved:
@@ -228,9 +233,7 @@ func (s *supervisor) enter(state State, by string, cause error) {
 		s.status.NextRetry = s.retryAt
 	}
 	if cause != nil {
-		p, _ := s.rt.opts.Plugins.Lookup(s.def.Config["connector.class"]) // of an unknown one nothing is known to be secret
-		hide := secretsOf(p, s.def.Config).hide
-		s.status.Cause, s.status.Trace = hide(cause.Error()), hide(trace(cause))
+		s.status.Cause, s.status.Trace = s.hide(cause.Error()), s.hide(trace(cause))
 	}
 	now := *s.shown.Load()
 	now.revision, now.state = s.def.Revision, state

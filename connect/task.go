@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/omconnect/omconnect/internal/redact"
 	"github.com/omconnect/omconnect/offsets"
 	"github.com/omconnect/omconnect/oms"
 )
@@ -22,9 +23,10 @@ type task struct {
 	tasks    int
 	config   oms.KeyValue
 	revision int64
-	restarts int64 // of the definition when the task was made
-	logger   *slog.Logger
-	limiter  *limiter // the connector's
+	restarts int64                    // of the definition when the task was made
+	hide     func(text string) string // takes the configuration's secrets out
+	logger   *slog.Logger             // of texts that went through hide
+	limiter  *limiter                 // the connector's
 	replan   func()
 
 	goals   chan goal // the newest one only
@@ -68,10 +70,11 @@ func newSession(lease *keeper) *session {
 func newTask(rt *Runtime, p Plugin, s settings, owner offsets.Owner, tasks int, config oms.KeyValue, d offsets.Definition, l *limiter) *task {
 	t := &task{
 		rt: rt, plugin: p, set: s, owner: owner, tasks: tasks, config: config, revision: d.Revision, restarts: d.Restarts,
-		logger:  rt.opts.Logger.With("connector", owner.Connector, "task", owner.Task),
+		hide:    Redactor(rt.opts.Plugins, p, d.Config, config, oms.KeyValue{"broker": s.broker}),
 		limiter: l, goals: make(chan goal, 1), done: make(chan struct{}),
 		paused: d.Target == offsets.TargetPaused,
 	}
+	t.logger = redact.Logger(rt.opts.Logger, t.hide).With("connector", owner.Connector, "task", owner.Task)
 	t.view.Store(&offsets.Status{State: string(Unassigned)})
 	return t
 }

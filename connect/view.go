@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/omconnect/omconnect/offsets"
-	"github.com/omconnect/omconnect/oms"
 )
 
 // enter shows a new state.
@@ -21,8 +20,7 @@ func (t *task) status(s State, by string, cause error) offsets.Status {
 		Attempts: t.failures.all, Restarts: t.restarts, Revision: t.revision,
 	}
 	if cause != nil {
-		hide := secretsOf(t.plugin, t.set.connectorOptions, t.config, oms.KeyValue{"broker": t.set.broker}).hide
-		st.Cause, st.Trace = hide(cause.Error()), hide(trace(cause))
+		st.Cause, st.Trace = t.hide(cause.Error()), t.hide(trace(cause))
 	}
 	return st
 }

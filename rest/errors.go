@@ -12,6 +12,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/omconnect/omconnect/internal/redact"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -112,14 +113,10 @@ func explainProblems(problems oms.KeyErrors) string {
 // the status. Nothing here passes by waiting for one.
 var rebalance = regexp.MustCompile(`(?i)(re)(balanc)`)
 
-// userinfo is where an address may have a password. Whoever worded the error
-// should have left it out; this is for when they did not.
-var userinfo = regexp.MustCompile(`://[^\s"']*@`)
-
 // presentable makes a message fit to be sent.
 func presentable(message string) string {
 	const longest = 32 << 10
-	message = userinfo.ReplaceAllString(message, "://***@") // before a cut hides the @
+	message = redact.Text(message) // before a cut hides the @
 	if len(message) > longest {
 		cut := longest
 		for !utf8.RuneStart(message[cut]) {
