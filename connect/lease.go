@@ -14,12 +14,15 @@ import (
 type keeper struct {
 	store offsets.Leases
 	life  context.Context //nolint:containedctx // done when the lease is lost; its cause says why
+	lose  context.CancelCauseFunc
 	stop  context.CancelFunc
+	alone func() bool
 	fence *time.Timer   // loses the lease shortly before it ends
 	ended chan struct{} // closed when the goroutine of renew has ended
 
 	mu    sync.Mutex
 	lease offsets.Lease
+	until time.Time // when fence goes off
 }
 
 // selfFence is how long before the end of its lease an owner stops: fencing
@@ -56,20 +59,22 @@ func keep(ctx context.Context, store offsets.Leases, o offsets.Owner, holder str
 	}
 	life, lose := context.WithCancelCause(context.WithoutCancel(ctx))
 	renewing, stop := context.WithCancel(life)
-	k := &keeper{store: store, life: life, stop: stop, ended: make(chan struct{}), lease: l}
+	k := &keeper{
+		store: store, life: life, lose: lose, stop: stop, alone: alone, ended: make(chan struct{}),
+		lease: l, until: fenceTime(asked, ttl),
+	}
 	// Not by the goroutine below: a store that hangs must not hold it up.
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.fence = time.AfterFunc(untilFence(asked, ttl), func() {
-		if alone() {
-			k.mu.Lock()
-			defer k.mu.Unlock()
-			if renewing.Err() == nil {
-				k.fence.Reset(ttl / 20)
-			}
+	k.fence = time.AfterFunc(time.Until(k.until), func() {
+		if k.check() != nil {
 			return
 		}
-		lose(&oms.Error{Op: "keep lease", Target: o.String(), Code: oms.ErrUnavailable, Err: errors.New("the store did not renew it in time")})
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if renewing.Err() == nil {
+			k.fence.Reset(max(time.Until(k.until), ttl/20))
+		}
 	})
 	go func() {
 		defer close(k.ended)
@@ -81,8 +86,21 @@ func keep(ctx context.Context, store offsets.Leases, o offsets.Owner, holder str
 	return k, nil
 }
 
-func untilFence(asked time.Time, ttl time.Duration) time.Duration {
-	return time.Until(asked.Add(ttl - min(selfFence, ttl/5)))
+func fenceTime(asked time.Time, ttl time.Duration) time.Time {
+	return asked.Add(ttl - min(selfFence, ttl/5))
+}
+
+// check returns nil while the lease is held, and why it was lost when it is
+// not. It does not rely on the timer: a process that was stopped for a while
+// may go on before its timers do.
+func (k *keeper) check() error {
+	k.mu.Lock()
+	late, lease := !time.Now().Before(k.until), k.lease
+	k.mu.Unlock()
+	if late && !k.alone() {
+		k.lose(&oms.Error{Op: "keep lease", Target: lease.Owner.String(), Code: oms.ErrUnavailable, Err: errors.New("the store did not renew it in time")})
+	}
+	return context.Cause(k.life)
 }
 
 // renew renews the lease every third of its time, and tries again soon when
@@ -100,9 +118,9 @@ func (k *keeper) renew(ctx context.Context, ttl time.Duration) error {
 		cancel()
 		switch {
 		case err == nil:
-			k.fence.Reset(untilFence(asked, ttl))
 			k.mu.Lock()
-			k.lease = l
+			k.lease, k.until = l, fenceTime(asked, ttl)
+			k.fence.Reset(time.Until(k.until))
 			k.mu.Unlock()
 			wait = ttl / 3
 		case errors.Is(err, oms.ErrFenced), errors.Is(err, offsets.ErrStateLost):

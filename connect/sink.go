@@ -19,6 +19,7 @@ import (
 // else.
 type sinkRun struct {
 	t          *task
+	lease      *keeper
 	inst       *instance
 	sink       Sink
 	flusher    Flusher // nil if the sink has no Flush
@@ -46,7 +47,7 @@ const (
 
 func (t *task) runSink(soft, hard context.Context, j *job, client *oms.Client) (err error) {
 	s := &sinkRun{
-		t: t, inst: j.sess.inst, sink: j.sess.inst.conn.(Sink), // newInstance has checked it
+		t: t, lease: j.sess.lease, inst: j.sess.inst, sink: j.sess.inst.conn.(Sink), // newInstance has checked it
 		limiter: t.limiter, token: make(chan struct{}, 1), flushed: time.Now(),
 	}
 	if s.chain, err = t.newChainRun(); err != nil {
@@ -97,6 +98,9 @@ func (s *sinkRun) deliver(soft, hard context.Context, msgs []*oms.Message) ([]*o
 		return nil, err
 	}
 	defer s.unlock()
+	if err := s.lease.check(); err != nil {
+		return nil, err
+	}
 	owned := s.consumer.Owned(msgs)
 	if len(owned) > 0 {
 		if err := s.put(hard, owned); err != nil {
