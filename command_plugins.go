@@ -44,21 +44,22 @@ type keyInfo struct {
 type plugin struct {
 	name, kind, doc string
 	keys            []connect.Key
+	aliases         []string
 }
 
 // allPlugins returns the connectors, then what can stand on their way.
 func allPlugins(plugins *connect.Plugins) (all []plugin) {
 	for _, p := range plugins.All() {
-		all = append(all, plugin{p.Class, string(p.Kind), p.Doc, p.Definition().Keys})
+		all = append(all, plugin{p.Class, string(p.Kind), p.Doc, p.Definition().Keys, nil})
 	}
 	for _, p := range plugins.Transforms() {
-		all = append(all, plugin{p.Type, "transform", p.Doc, p.Def.Keys})
+		all = append(all, plugin{p.Type, "transform", p.Doc, p.Def.Keys, p.Aliases})
 	}
 	for _, p := range plugins.Predicates() {
-		all = append(all, plugin{p.Type, "predicate", p.Doc, p.Def.Keys})
+		all = append(all, plugin{p.Type, "predicate", p.Doc, p.Def.Keys, p.Aliases})
 	}
 	for _, p := range plugins.Converters() {
-		all = append(all, plugin{p.Type, "converter", p.Doc, p.Def.Keys})
+		all = append(all, plugin{p.Type, "converter", p.Doc, p.Def.Keys, p.Aliases})
 	}
 	return all
 }
@@ -70,7 +71,7 @@ func (c *pluginsCommand) Run(s *streams, plugins *connect.Plugins) error {
 	if c.Class == "" {
 		return c.list(s, all)
 	}
-	named := slices.DeleteFunc(all, func(p plugin) bool { return p.name != c.Class })
+	named := slices.DeleteFunc(all, func(p plugin) bool { return p.name != c.Class && !slices.Contains(p.aliases, c.Class) })
 	if len(named) == 0 {
 		return badUsage("there is no class %s; omconnect plugins lists those that there are", c.Class)
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/omconnect/omconnect/connect"
 )
 
 // TestPluginsOfOneNameAreOneDocument: a transform and a predicate may share a
@@ -35,5 +37,19 @@ func TestPluginsOfOneNameAreOneDocument(t *testing.T) {
 	var one pluginInfo
 	if err := json.Unmarshal([]byte(stdout), &one); err != nil || one.Class != "Filter" {
 		t.Errorf("a single one is not an object: %v\n%s", err, stdout)
+	}
+}
+
+func TestPluginsAreFoundByTheNamesOfKafkaConnect(t *testing.T) {
+	for _, p := range allPlugins(&connect.DefaultPlugins) {
+		for _, alias := range p.aliases {
+			stdout, _ := must(t, "", "plugins", alias)
+			if !strings.Contains(stdout, p.name+" ("+p.kind+")") {
+				t.Errorf("omconnect plugins %s shows\n%s", alias, stdout)
+			}
+		}
+	}
+	if stdout, _ := must(t, "", "plugins", "org.apache.kafka.connect.transforms.Filter"); !strings.Contains(stdout, "Filter (transform)") {
+		t.Errorf("Kafka Connect's Filter:\n%s", stdout)
 	}
 }

@@ -53,7 +53,8 @@
 // At least once. A message is confirmed when JetStream acknowledged it. One
 // whose outcome is unknown is looked for in the stream when it is sent again,
 // so it is not stored twice while its sender lives. Acknowledgements are sent
-// at once; Flush waits until the broker has written them.
+// at once; Flush waits until the broker has written them. A NATS server that is
+// killed may have forgotten some that it confirmed, and deliver again.
 //
 // The members of a group stand in a key-value bucket, in whichever process
 // they are. Each partition is read by the one member that holds its lease; a
