@@ -96,6 +96,7 @@ type runCommand struct {
 	Config           string `short:"c" placeholder:"FILE" help:"Configuration, such as gateway.yaml. A flag or variable of the environment comes before it."`
 	UntilIdle        bool   `help:"Exit when every source is quiet and every sink has all of it: 0, or 1 if a connector failed."`
 	AcceptEmptyState bool   `help:"Start although the state store was emptied or is another one than before."`
+	BrokerChanged    string `enum:",continue,restart" default:"" help:"Start connectors that worked with another broker so far: continue from their positions, or restart from the beginning. Without it they fail."`
 }
 
 // Run runs the gateway.
@@ -113,7 +114,7 @@ func (c *runCommand) Run(ctx context.Context, s *streams, logs *logFlags, plugin
 		}
 	}
 	g := &gateway{
-		settings: settings, plugins: plugins, acceptState: c.AcceptEmptyState, untilIdle: c.UntilIdle,
+		settings: settings, plugins: plugins, acceptState: c.AcceptEmptyState, brokerChange: connect.BrokerChange(c.BrokerChanged), untilIdle: c.UntilIdle,
 		streams: s, line: line, logger: logger,
 	}
 	return g.run(ctx)

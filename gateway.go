@@ -25,13 +25,14 @@ const brokerPatience = 5 * time.Second
 
 // A gateway is what one run of the program is made of.
 type gateway struct {
-	settings    *settings
-	plugins     *connect.Plugins
-	acceptState bool // --accept-empty-state
-	untilIdle   bool
-	streams     *streams
-	line        *statusLine // where logger writes to
-	logger      *slog.Logger
+	settings     *settings
+	plugins      *connect.Plugins
+	acceptState  bool // --accept-empty-state
+	untilIdle    bool
+	brokerChange connect.BrokerChange // --broker-changed
+	streams      *streams
+	line         *statusLine // where logger writes to
+	logger       *slog.Logger
 }
 
 // offlineCatalog returns a catalog that can validate and nothing else: it has
@@ -118,7 +119,7 @@ func (g *gateway) serve(ctx context.Context, folder *dataFolder, ln net.Listener
 	defer func() { err = errors.Join(err, staying.stop()) }() // after the connectors
 	rt := connect.NewRuntime(connect.Options{
 		Store: store, Plugins: g.plugins, Brokers: brokers,
-		Gateway: folder.id, Worker: worker, Grace: grace, Logger: g.logger, Alone: place.alone,
+		Gateway: folder.id, Worker: worker, Grace: grace, Logger: g.logger, Alone: place.alone, BrokerChange: g.brokerChange,
 	})
 	connectors := start(ctx, rt.Run)
 	defer func() { err = errors.Join(err, connectors.stop()) }()

@@ -191,6 +191,7 @@ type admin interface {
 	oms.TopicAdmin
 	oms.GroupAdmin
 	oms.LagReporter
+	oms.Identifier
 }
 
 type mortalConn struct {

@@ -90,6 +90,9 @@ func (t *task) work(soft, hard context.Context, j *job) error {
 	begin := t.resume
 	if j.sess == nil {
 		begin = t.setUp
+		if err := t.claim.settle(soft, client); err != nil {
+			return &Outcome{Stage: StageStart, Err: err}
+		}
 		lease, err := keep(soft, t.rt.opts.Store, t.owner, t.rt.opts.Gateway, t.rt.opts.LeaseTTL, t.rt.opts.Alone)
 		if err != nil {
 			return &Outcome{Stage: StageStart, Err: fmt.Errorf("acquire the lease of task %s: %w", t.owner, err)}

@@ -23,10 +23,11 @@ func (s *supervisor) plan(ctx context.Context) {
 		return
 	}
 	s.failures = failures{}
-	limiter := newLimiter(set.rateRecords, set.rateBytes)
+	limiter, claim := newLimiter(set.rateRecords, set.rateBytes), &claim{rt: s.rt, def: s.def}
 	for i, config := range configs {
 		owner := offsets.Owner{Connector: s.name, Task: i}
 		t := newTask(s.rt, p, set, owner, len(configs), config, s.def, limiter)
+		t.claim = claim
 		t.replan = func() {
 			select {
 			case s.replans <- struct{}{}:

@@ -23,6 +23,9 @@ type Options struct {
 	// have as much uncommitted as they may; others stop when their leases end.
 	// It may be called concurrently. Nil: it is never known.
 	Alone func() bool
+	// BrokerChange is what becomes of connectors that worked with another
+	// broker so far.
+	BrokerChange BrokerChange
 
 	Grace       time.Duration // for finishing what was read when stopping; 25 s
 	LeaseTTL    time.Duration // 10 s

@@ -27,6 +27,7 @@ type task struct {
 	hide     func(text string) string // takes the configuration's secrets out
 	logger   *slog.Logger             // of texts that went through hide
 	limiter  *limiter                 // the connector's
+	claim    *claim                   // the connector's
 	replan   func()
 
 	goals   chan goal // the newest one only
