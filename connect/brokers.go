@@ -76,8 +76,8 @@ func (b *Brokers) Client(ctx context.Context, name string) (*oms.Client, error) 
 		case <-ctx.Done():
 			return nil, fmt.Errorf("broker %s: %w", displayName(name), context.Cause(ctx))
 		}
-		if o.err != nil && !mine && errors.Is(o.err, context.Canceled) {
-			continue // whoever tried it was stopped, this caller was not
+		if !mine && (errors.Is(o.err, context.Canceled) || errors.Is(o.err, context.DeadlineExceeded)) {
+			continue // whoever tried it was stopped or in haste, this caller was not
 		}
 		return o.client, o.err
 	}
@@ -100,7 +100,7 @@ func (b *Brokers) opening(name, ap string) (_ *opening, mine bool, _ error) {
 }
 
 func errBrokersClosed(name string) error {
-	return &oms.Error{Op: "open broker", Target: name, Code: oms.ErrClosed}
+	return &oms.Error{Op: "open broker", Target: displayName(name), Code: oms.ErrClosed}
 }
 
 func (b *Brokers) open(ctx context.Context, name, ap string, o *opening) {

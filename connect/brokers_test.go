@@ -43,6 +43,9 @@ func TestBrokersAreOpenedOnceAndSharedByNameAndAccessPoint(t *testing.T) {
 	if _, err := brokers.Client(t.Context(), "main"); !errors.Is(err, oms.ErrClosed) {
 		t.Errorf("Client after Close: %v, want ErrClosed", err)
 	}
+	if _, err := brokers.Client(t.Context(), "oms:mem://u:swordfish@h/"); !errors.Is(err, oms.ErrClosed) || strings.Contains(err.Error(), "swordfish") {
+		t.Errorf("Client of an access point with a password after Close: %v, want ErrClosed without it", err)
+	}
 	if err := first.Check(t.Context()); !errors.Is(err, oms.ErrClosed) {
 		t.Errorf("the shared client after Close: %v, want ErrClosed", err)
 	}
@@ -147,28 +150,35 @@ func TestABrokerThatIsSlowToOpenKeepsNobodyElseWaiting(t *testing.T) {
 	})
 }
 
-func TestACallerThatIsStoppedDoesNotTakeTheBrokerFromTheOthers(t *testing.T) {
+func TestACallerThatGivesUpDoesNotTakeTheBrokerFromTheOthers(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		brokers, slow := slowBrokers()
-		first, stop := context.WithCancel(t.Context())
-		failed := make(chan error, 1)
-		go func() { _, err := brokers.Client(first, "slow"); failed <- err }()
-		synctest.Wait()
-		got := make(chan error, 1)
-		go func() { _, err := brokers.Client(t.Context(), "slow"); got <- err }()
-		synctest.Wait()
-		stop()
-		if err := <-failed; !errors.Is(err, context.Canceled) {
-			t.Errorf("who was stopped: %v", err)
-		}
-		if err := <-got; err != nil || slow.opened != 1 {
-			t.Errorf("the other: %v, opened %d times", err, slow.opened)
-		}
-		if err := brokers.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-	})
+	for name, want := range map[string]error{"stopped": context.Canceled, "in haste": context.DeadlineExceeded} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				brokers, slow := slowBrokers()
+				first, stop := context.WithTimeout(t.Context(), time.Second)
+				defer stop()
+				failed := make(chan error, 1)
+				go func() { _, err := brokers.Client(first, "slow"); failed <- err }()
+				synctest.Wait()
+				got := make(chan error, 1)
+				go func() { _, err := brokers.Client(t.Context(), "slow"); got <- err }()
+				synctest.Wait()
+				if errors.Is(want, context.Canceled) {
+					stop()
+				}
+				if err := <-failed; !errors.Is(err, want) {
+					t.Errorf("the first: %v, want %v", err, want)
+				}
+				if err := <-got; err != nil || slow.opened != 1 {
+					t.Errorf("the other: %v, opened %d times", err, slow.opened)
+				}
+				if err := brokers.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }
 
 func TestABrokerThatIsOpenedDuringCloseIsClosedAgain(t *testing.T) {

@@ -116,7 +116,7 @@ var rebalance = regexp.MustCompile(`(?i)(re)(balanc)`)
 // presentable makes a message fit to be sent.
 func presentable(message string) string {
 	const longest = 32 << 10
-	message = redact.Text(message) // before a cut hides the @
+	message = redact.Users(message) // before a cut hides the @
 	if len(message) > longest {
 		cut := longest
 		for !utf8.RuneStart(message[cut]) {

@@ -19,6 +19,8 @@ const Hidden = "xxxxx"
 var (
 	// urlPassword is the user part of a URL or access point.
 	urlPassword = regexp.MustCompile(`(://[^\s/?#@:]*):\S*@`)
+	// urlUser is the whole user part.
+	urlUser = regexp.MustCompile(`://[^\s"']*@`)
 	// urlOption is an option of a URL whose name says that it is secret.
 	urlOption = regexp.MustCompile(`(?i)([?&;][\w.%-]*(?:password|secret|token|credential|passphrase|private)[\w.%-]*=)[^\s&"']+`)
 )
@@ -31,6 +33,12 @@ func Text(s string) string {
 	}
 	s = urlPassword.ReplaceAllString(s, "${1}:"+Hidden+"@")
 	return urlOption.ReplaceAllString(s, "${1}"+Hidden)
+}
+
+// Users does what Text does, and takes the names of users out too: in some URLs
+// the name is the secret.
+func Users(s string) string {
+	return Text(urlUser.ReplaceAllString(s, "://"+Hidden+"@"))
 }
 
 // Secrets are values that nobody may see. The zero value knows none, and still

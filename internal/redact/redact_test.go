@@ -30,6 +30,20 @@ func TestPasswordsOfURLsAreRedacted(t *testing.T) {
 	}
 }
 
+func TestUsersOfURLsAreRedacted(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain text":                      "plain text",
+		"dial redis://t0ken@host:1: away": "dial redis://xxxxx@host:1: away",
+		"'redis://u:p@w@host/0' is wrong": "'redis://xxxxx@host/0' is wrong",
+		"http://h/?access_token=pw&a=b@c": "http://xxxxx@c",
+		"http://h/?access_token=pw&a=b":   "http://h/?access_token=xxxxx&a=b",
+	} {
+		if got := redact.Users(in); got != want {
+			t.Errorf("Users(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestSecretsAreHidden(t *testing.T) {
 	for name, tc := range map[string]struct {
 		secrets    []string
