@@ -155,9 +155,16 @@ func (m *membership) alone() bool {
 // admit returns why a broker that a connector names by its access point may
 // not be used; nil if it may. It refuses nothing before the connectors of the
 // file are defined: one that stands there fails alone, and the gateway runs.
+// Whether another gateway is there is asked of the store each time: one that
+// came since the last Join must not find this one with a broker of its own.
 func (m *membership) admit(caps oms.Capabilities) error {
+	if !caps.Local || m.me.Local != "" || !m.guards.Load() {
+		return nil
+	}
+	// What cannot be asked now is as it was; keep tells of it.
+	_ = m.join(context.Background())
 	others := m.others.Load()
-	if !caps.Local || m.me.Local != "" || !m.guards.Load() || others == nil || len(*others) == 0 {
+	if others == nil || len(*others) == 0 {
 		return nil
 	}
 	return &oms.Error{Op: "open broker", Code: oms.ErrUnsupported, Err: fmt.Errorf(

@@ -238,6 +238,34 @@ func TestAPlaceIsKeptWhileTheStoreIsAway(t *testing.T) {
 	})
 }
 
+func TestAGatewayThatCameJustNowIsSeenBeforeABrokerIsOpened(t *testing.T) {
+	var answer atomic.Pointer[[]redis.Member]
+	answer.Store(&[]redis.Member{})
+	store := &scripted{answer: func() ([]redis.Member, error) {
+		if others := answer.Load(); others != nil {
+			return *others, nil
+		}
+		return nil, &oms.Error{Code: oms.ErrUnavailable}
+	}}
+	m := &membership{store: store, me: redis.Member{ID: "a"}, shown: "redis://host", logger: slog.New(slog.DiscardHandler)}
+	if err := m.join(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m.guards.Store(true)
+	local := oms.Capabilities{Local: true}
+	if err := m.admit(local); err != nil {
+		t.Errorf("a gateway that is alone: %v", err)
+	}
+	answer.Store(&[]redis.Member{{ID: "b"}})
+	if err := m.admit(local); oms.CodeOf(err) != oms.ErrUnsupported || !strings.Contains(err.Error(), "gateway b") {
+		t.Errorf("another gateway is there now: %v, want ErrUnsupported that names it", err)
+	}
+	answer.Store(nil)
+	if err := m.admit(local); oms.CodeOf(err) != oms.ErrUnsupported {
+		t.Errorf("the store is away: %v, want what was known before", err)
+	}
+}
+
 func TestAStoreThatNobodyElseCanOpenNeedsNoPlace(t *testing.T) {
 	g := &gateway{settings: &settings{state: embeddedName}, logger: slog.New(slog.DiscardHandler)}
 	m := g.newMembership(offsets.NewMemory(), "a", "h:1")
