@@ -50,6 +50,11 @@ func TestAStateMovesIntoRedis(t *testing.T) {
 	if stderr != "exported 3 connectors and 2 positions\n" {
 		t.Errorf("export said %q", stderr)
 	}
+	for _, name := range []string{"of-the-file", "over-rest"} { // the sink may have been paused before it ran
+		if !strings.Contains(exported, `{"broker":{"connector":"`+name+`","id":"`) {
+			t.Errorf("the broker of %s is not in the export:\n%s", name, exported)
+		}
+	}
 	for range 2 { // again changes nothing
 		if _, stderr := must(t, exported, "state", "import", "--data", dir, "--state", url); stderr != "imported 3 connectors and 2 positions\n" {
 			t.Errorf("import said %q", stderr)
@@ -118,7 +123,8 @@ func TestPositionsWithoutADefinitionMoveToo(t *testing.T) {
 	p.stop()
 	p.wait()
 	exported, stderr := must(t, "", "state", "export", "--data", dir)
-	if stderr != "exported 2 connectors and 2 positions\n" || !strings.Contains(exported, `{"position":{"connector":"of-the-file","partition":{`) {
+	if stderr != "exported 2 connectors and 2 positions\n" || !strings.Contains(exported, `{"position":{"connector":"of-the-file","partition":{`) ||
+		!strings.Contains(exported, `{"broker":{"connector":"of-the-file","id":"`) {
 		t.Errorf("export said %q:\n%s", stderr, exported)
 	}
 }
@@ -158,14 +164,15 @@ func TestAStateInUseIsLeftAlone(t *testing.T) {
 	}
 }
 
-const emptyExport = `{"omconnect_state":{"version":1,"store":"s","by":"0.1"}}` + "\n" + `{"end":{"definitions":0,"positions":0}}` + "\n"
+const emptyExport = `{"omconnect_state":{"version":1,"store":"s","by":"0.1"}}` + "\n" + `{"end":{"definitions":0,"positions":0,"brokers":0}}` + "\n"
 
 func TestWhatIsNoExportIsRefusedByItsLine(t *testing.T) {
 	const (
 		head       = `{"omconnect_state":{"version":1,"store":"s","by":"0.1"}}` + "\n"
 		definition = `{"definition":{"name":"a","config":{"connector.class":"log-sink"},"target":"RUNNING","origin":"api","revision":1}}` + "\n"
 		position   = `{"position":{"connector":"a","partition":{"p":1},"position":{"n":1}}}` + "\n"
-		end        = `{"end":{"definitions":1,"positions":1}}` + "\n"
+		broker     = `{"broker":{"connector":"a","id":"b"}}` + "\n"
+		end        = `{"end":{"definitions":1,"positions":1,"brokers":1}}` + "\n"
 	)
 	dir := t.TempDir()
 	for _, tt := range []struct {
@@ -178,11 +185,15 @@ func TestWhatIsNoExportIsRefusedByItsLine(t *testing.T) {
 		{"a newer one", `{"omconnect_state":{"version":2,"by":"9.0","colour":1},"x":2}` + "\n", []string{"line 1", "9.0", "version 2", "upgrade"}},
 		{"no version", `{"omconnect_state":{}}` + "\n", []string{"line 1", "version"}},
 		{"cut short", head + definition + position, []string{"no end", "part of it is missing"}},
-		{"a line lost", head + definition + end, []string{"line 3", "1 positions"}},
+		{"a line lost", head + definition + broker + end, []string{"line 4", "1 positions", "0 positions"}},
+		{"a broker lost", head + definition + position + end, []string{"line 4", "1 brokers", "0 brokers"}},
 		{"more behind the end", emptyExport + definition, []string{"line 3", "behind the end"}},
 		{"two beginnings", head + head, []string{"line 2", "two beginnings"}},
 		{"twice the same", head + definition + definition, []string{"line 3", "a is defined twice"}},
 		{"a position twice", head + position + position, []string{"line 3", "twice"}},
+		{"a broker twice", head + broker + strings.Replace(broker, `"b"`, `"c"`, 1), []string{"line 3", "a has a broker twice"}},
+		{"nobody's broker", head + strings.Replace(broker, `"a"`, `""`, 1), []string{"line 2", "names no connector"}},
+		{"a broker without an id", head + strings.Replace(broker, `"b"`, `""`, 1), []string{"line 2", "connector a has no id"}},
 		{"an unknown key", head + `{"definition":{"nome":"a"}}` + "\n", []string{"line 2", "nome"}},
 		{"two in one", head + `{"definition":{},"position":{}}` + "\n", []string{"line 2", "one of"}},
 		{"a bad target", head + strings.Replace(definition, "RUNNING", "FLYING", 1), []string{"line 2", "FLYING"}},
@@ -208,6 +219,7 @@ func TestWhatIsNoExportIsRefusedByItsLine(t *testing.T) {
 func FuzzExport(f *testing.F) {
 	f.Add(emptyExport)
 	f.Add(`{"omconnect_state":{"version":1}}` + "\n" + `{"position":{"connector":"a","partition":"{ \"p\":1 }","position":{"n":9007199254740993}}}` + "\n" + `{"end":{"definitions":0,"positions":1}}`)
+	f.Add(`{"omconnect_state":{"version":1}}` + "\n" + `{"broker":{"connector":"a","id":"<&> \u2028"}}` + "\n" + `{"end":{"definitions":0,"positions":0,"brokers":1}}`)
 	f.Fuzz(func(t *testing.T, in string) {
 		c, err := readExport(strings.NewReader(in), "in")
 		if err != nil {
@@ -221,7 +233,7 @@ func FuzzExport(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q became %q: %v", in, out.String(), err)
 		}
-		if diff := cmp.Diff(c.positions, again.positions) + cmp.Diff(c.definitions, again.definitions); diff != "" {
+		if diff := cmp.Diff(c.positions, again.positions) + cmp.Diff(c.definitions, again.definitions) + cmp.Diff(c.brokers, again.brokers); diff != "" {
 			t.Errorf("%q (-first +second):\n%s", in, diff)
 		}
 	})

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"sync"
 
 	"github.com/omconnect/omconnect/offsets"
 	"github.com/omconnect/omconnect/oms"
@@ -14,11 +12,15 @@ import (
 // A BrokerChange is what becomes of a connector whose broker is another one
 // than that with which it worked so far. Positions say what was moved: of a
 // source, what the old broker has got; of a sink, the group on the old broker.
+// A connector that was deleted and is made again under its name is the same
+// one: its positions were kept.
 type BrokerChange string
 
 // The ways on from a changed broker.
 const (
-	// BrokerChangeFail does not start the connector. It is the default.
+	// BrokerChangeFail does not start the connector, unless it is a source of
+	// which there are no positions: nothing of it is the old broker's. It is
+	// the default.
 	BrokerChangeFail BrokerChange = ""
 	// BrokerChangeContinue goes on from the positions: what came before is on
 	// the old broker only.
@@ -28,13 +30,14 @@ const (
 	BrokerChangeRestart BrokerChange = "restart"
 )
 
-// A claim is which broker a connector works with, for all of its tasks here.
-// It stands in the definition from the first start on.
+// A claim says to which broker the positions of a connector belong. It stands
+// beside them in the store from the first start on, and is the same for all
+// tasks, in whichever gateway: any of them may settle it, and several at once.
 type claim struct {
-	rt *Runtime
-
-	mu  sync.Mutex
-	def offsets.Definition // as it was when the tasks were made, or later
+	store     offsets.Store
+	connector string
+	kind      Kind
+	how       BrokerChange
 }
 
 // settle returns an error if what the connector has done belongs to another
@@ -44,66 +47,60 @@ func (c *claim) settle(ctx context.Context, client *oms.Client) error {
 	if !client.Capabilities().Has(oms.BrokerIdentity) {
 		return nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	id, err := client.Identity(ctx)
 	if err != nil {
 		return err
 	}
-	for c.def.BrokerID != id {
-		if err := c.change(ctx, id); err != nil {
+	for {
+		noted, err := c.noted(ctx)
+		if err != nil || noted == id {
 			return err
 		}
-	}
-	return nil
-}
-
-// change makes the claim that of another broker. A definition that somebody
-// else has changed meanwhile is only read again.
-func (c *claim) change(ctx context.Context, id string) error {
-	store, how := c.rt.opts.Store, c.rt.opts.BrokerChange
-	switch {
-	case c.def.BrokerID == "":
-	case how == BrokerChangeFail:
-		return &oms.Error{Op: "start", Target: c.def.Name, Code: oms.ErrInvalid, Err: fmt.Errorf(
-			"what it has done so far belongs to another broker: that was %s, its broker is %s now; name the old broker again, "+
-				"or start the gateway with --broker-changed=continue to go on from its positions, or with --broker-changed=restart to begin again",
-			c.def.BrokerID, id)}
-	case how == BrokerChangeRestart:
-		positions, err := store.Load(ctx, c.def.Name)
+		forget, err := c.change(ctx, noted, id)
 		if err != nil {
 			return err
 		}
-		del := make([]offsets.Partition, 0, len(positions))
-		for p := range positions {
-			del = append(del, p)
-		}
-		if err := store.Alter(ctx, c.def.Name, nil, del); err != nil {
+		err = storeCall(ctx, "note the broker of positions", func(ctx context.Context) error {
+			return c.store.Adopt(ctx, c.connector, noted, id, forget)
+		})
+		if !errors.Is(err, oms.ErrAborted) {
 			return err
 		}
+		// Another task was faster, and mostly with the same broker.
 	}
-	next := c.def
-	next.BrokerID = id
-	revision, err := store.Put(ctx, next)
-	if errors.Is(err, oms.ErrAborted) {
-		return c.reload(ctx)
-	}
-	if err == nil {
-		c.def, c.def.Revision = next, revision
-	}
-	return err
 }
 
-// reload reads the definition again.
-func (c *claim) reload(ctx context.Context) error {
-	defs, err := c.rt.opts.Store.List(ctx)
-	if err != nil {
+func (c *claim) noted(ctx context.Context) (id string, err error) {
+	err = storeCall(ctx, "ask for the broker of positions", func(ctx context.Context) (err error) {
+		id, err = c.store.Broker(ctx, c.connector)
 		return err
+	})
+	return id, err
+}
+
+// change returns whether the positions are to be forgotten when the claim
+// becomes that of another broker, or an error if it may not.
+func (c *claim) change(ctx context.Context, noted, id string) (forget bool, err error) {
+	switch {
+	case noted == "", c.how == BrokerChangeContinue:
+		return false, nil
+	case c.how == BrokerChangeRestart:
+		return c.kind == KindSource, nil
 	}
-	i := slices.IndexFunc(defs, func(d offsets.Definition) bool { return d.Name == c.def.Name && !d.Deleted })
-	if i < 0 {
-		return notFound(c.def.Name)
+	if c.kind == KindSource {
+		var stored map[offsets.Partition]offsets.Position
+		err := storeCall(ctx, "load positions", func(ctx context.Context) (err error) {
+			stored, err = c.store.Load(ctx, c.connector)
+			return err
+		})
+		if err != nil || len(stored) == 0 {
+			// A task that is still with the old broker may be about to commit:
+			// what it does must not pass for something that the new one has.
+			return true, err
+		}
 	}
-	c.def = defs[i]
-	return nil
+	return false, &oms.Error{Op: "start", Target: c.connector, Code: oms.ErrInvalid, Err: fmt.Errorf(
+		"what it has done so far belongs to another broker: that was %s, its broker is %s now; name the old broker again, "+
+			"or start the gateway with --broker-changed=continue to go on from its positions, or with --broker-changed=restart to begin again",
+		noted, id)}
 }

@@ -3,7 +3,7 @@ package connect_test
 import (
 	"context"
 	"maps"
-	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -11,7 +11,6 @@ import (
 
 	"github.com/omconnect/omconnect/connect"
 	"github.com/omconnect/omconnect/drivers/mem"
-	"github.com/omconnect/omconnect/offsets"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -26,15 +25,29 @@ func (w *world) swap(identity string, how connect.BrokerChange) {
 	w.wait(10 * time.Second)
 }
 
-// brokerOf returns the identity in a stored definition.
+// brokerOf returns the identity that is noted for a connector.
 func (w *world) brokerOf(name string) string {
 	w.t.Helper()
-	defs, err := w.store.List(w.t.Context())
+	id, err := w.store.Broker(w.t.Context(), name)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	i := slices.IndexFunc(defs, func(d offsets.Definition) bool { return d.Name == name })
-	return defs[i].BrokerID
+	return id
+}
+
+// wantOthers fails the test unless the connector has failed since it belongs
+// to another broker, and says what can be done.
+func (w *world) wantOthers(name, noted, now string) {
+	w.t.Helper()
+	s := w.status(name)
+	if len(s.Tasks) != 1 || s.Tasks[0].State != connect.Failed {
+		w.t.Fatalf("%s: %+v, want a task that has failed", name, s)
+	}
+	for _, want := range []string{noted, now, "--broker-changed=continue", "--broker-changed=restart"} {
+		if !strings.Contains(s.Tasks[0].Cause, want) {
+			w.t.Errorf("%s: the cause does not name %s: %s", name, want, s.Tasks[0].Cause)
+		}
+	}
 }
 
 // on the first broker, twenty records of a source and its sink.
@@ -48,7 +61,7 @@ func (w *world) begun(config ...string) {
 	for _, name := range []string{"in", "out"} {
 		w.wantState(name, connect.Running)
 		if got := w.brokerOf(name); got != "first" {
-			w.t.Fatalf("the definition of %s names the broker %q, want first", name, got)
+			w.t.Fatalf("the broker of %s is %q, want first", name, got)
 		}
 	}
 }
@@ -63,15 +76,7 @@ func TestConnectorsDoNotStartOnAnotherBrokerThanTheirs(t *testing.T) {
 		polls, puts = max(polls, w.source.count("Poll")), max(puts, w.sink.count("Put"))
 		w.wait(time.Hour)
 		for _, name := range []string{"in", "out"} {
-			s := w.status(name)
-			if len(s.Tasks) != 1 || s.Tasks[0].State != connect.Failed {
-				t.Fatalf("%s: %+v, want a task that has failed", name, s)
-			}
-			for _, want := range []string{"first", "second", "--broker-changed=continue", "--broker-changed=restart"} {
-				if !strings.Contains(s.Tasks[0].Cause, want) {
-					t.Errorf("%s: the cause does not name %s: %s", name, want, s.Tasks[0].Cause)
-				}
-			}
+			w.wantOthers(name, "first", "second")
 		}
 		if w.source.count("Poll") != polls || w.sink.count("Put") != puts || w.position("in") < position {
 			t.Error("something was moved all the same, or forgotten")
@@ -79,6 +84,62 @@ func TestConnectorsDoNotStartOnAnotherBrokerThanTheirs(t *testing.T) {
 		w.swap("first", connect.BrokerChangeFail) // it was a mistake
 		w.wantState("in", connect.Running)
 		w.wantState("out", connect.Running)
+	})
+}
+
+// A connector that is made again under its name has the positions of the one
+// before, and is asked the same.
+func TestAConnectorThatIsMadeAgainKnowsItsBroker(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.begun()
+		for _, name := range []string{"in", "out"} {
+			w.do(w.catalog.Delete, name)
+		}
+		w.wait(10 * time.Second)
+		if defs, err := w.store.List(t.Context()); err != nil || len(defs) > 0 {
+			t.Fatalf("definitions left: %v, %v", defs, err)
+		}
+		position, polls := w.position("in"), w.source.count("Poll")
+		w.swap("second", connect.BrokerChangeFail)
+		w.create("out", "test-sink")
+		w.create("in", "test-source", "every.ms=100")
+		w.wait(10 * time.Second)
+		w.wantOthers("in", "first", "second")
+		w.wantOthers("out", "first", "second")
+		if w.source.count("Poll") != polls || w.position("in") != position {
+			t.Errorf("%d polls after %d, position %d after %d: something was moved all the same", w.source.count("Poll"), polls, w.position("in"), position)
+		}
+		w.swap("first", connect.BrokerChangeFail)
+		w.wantState("in", connect.Running)
+		w.wantState("out", connect.Running)
+		if bodies := w.topic("t")[0]; len(bodies) == 0 || bodies[0] != strconv.Itoa(position+1) {
+			t.Errorf("the first broker gets %v, want it to go on behind %d", bodies, position)
+		}
+	})
+}
+
+// A source that has moved nothing has left nothing on the old broker. Of a
+// sink nobody knows.
+func TestASourceThatHasMovedNothingIsFreeToChange(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.broker.Identity = "first"
+		w.source.onCall = on("Poll", func() error { return errPasses })
+		w.start()
+		w.create("in", "test-source", "every.ms=100")
+		w.create("out", "test-sink")
+		w.wait(10 * time.Second)
+		if got := w.brokerOf("in"); got != "first" || w.position("in") != 0 {
+			t.Fatalf("the broker is %q, the position %d", got, w.position("in"))
+		}
+		w.shutdown()
+		w.source.onCall = nil
+		w.start()
+		w.swap("second", connect.BrokerChangeFail)
+		w.wantState("in", connect.Running)
+		w.wantOthers("out", "first", "second")
+		if got := w.brokerOf("in"); got != "second" || w.brokerOf("out") != "first" {
+			t.Errorf("the brokers are %s and %s", got, w.brokerOf("out"))
+		}
 	})
 }
 
@@ -96,7 +157,7 @@ func TestAConnectorContinuesOnAnotherBrokerWhenToldTo(t *testing.T) {
 			t.Errorf("the second broker has %v, and the position is %d after %d; want it to go on", bodies, w.position("in"), position)
 		}
 		if a, b := w.brokerOf("in"), w.brokerOf("out"); a != "second" || b != "second" {
-			t.Errorf("the definitions name the brokers %s and %s", a, b)
+			t.Errorf("the brokers are %s and %s", a, b)
 		}
 		w.swap("second", connect.BrokerChangeFail) // from now on it is theirs
 		w.wantState("in", connect.Running)
@@ -119,49 +180,11 @@ func TestAConnectorBeginsAgainOnAnotherBrokerWhenToldTo(t *testing.T) {
 					}
 				}
 				if len(w.topic("t")) == 0 || w.brokerOf("in") != "second" {
-					t.Errorf("the second broker has %v; the definition names %s", w.topic("t"), w.brokerOf("in"))
+					t.Errorf("the second broker has %v; the broker of the source is %s", w.topic("t"), w.brokerOf("in"))
 				}
 			})
 		})
 	}
-}
-
-// A definition that somebody changes while its broker is noted loses neither.
-func TestABrokerIsNotedWhateverElseChanges(t *testing.T) {
-	inWorld(t, func(w *world) {
-		changed := new(atomic.Bool)
-		w.around = func(s offsets.Store) offsets.Store { return &racedStore{s, changed} }
-		w.begun()
-		defs, err := w.store.List(t.Context())
-		if err != nil || !changed.Load() {
-			t.Fatalf("%v, changed %v", err, changed.Load())
-		}
-		restarts := int64(0)
-		for _, d := range defs {
-			restarts += d.Restarts
-		}
-		if restarts != 1 {
-			t.Errorf("%d restarts were asked for and noted, want the one", restarts)
-		}
-	})
-}
-
-// A racedStore changes the first definition that gets a broker, just before.
-type racedStore struct {
-	offsets.Store
-	changed *atomic.Bool
-}
-
-func (s *racedStore) Put(ctx context.Context, d offsets.Definition) (int64, error) {
-	if d.BrokerID != "" && s.changed.CompareAndSwap(false, true) {
-		other := d
-		other.BrokerID = ""
-		other.Restarts++
-		if _, err := s.Store.Put(ctx, other); err != nil {
-			return 0, err
-		}
-	}
-	return s.Store.Put(ctx, d)
 }
 
 // A driver that cannot tell its brokers apart, or cannot do it now.
@@ -228,7 +251,7 @@ func TestOnABrokerWithoutAnIdentityConnectorsJustStart(t *testing.T) {
 		w.wait(10 * time.Second)
 		w.wantState("in", connect.Running)
 		if got := w.brokerOf("in"); got != "" {
-			t.Errorf("the definition names the broker %q", got)
+			t.Errorf("the broker is %q", got)
 		}
 	})
 }

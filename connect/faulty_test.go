@@ -118,6 +118,20 @@ func (s *mortalStore) Commit(ctx context.Context, l offsets.Lease, ps map[offset
 	return s.Store.Commit(ctx, l, ps)
 }
 
+func (s *mortalStore) Broker(ctx context.Context, connector string) (string, error) {
+	if err := s.enter(ctx, "Broker"); err != nil {
+		return "", err
+	}
+	return s.Store.Broker(ctx, connector)
+}
+
+func (s *mortalStore) Adopt(ctx context.Context, connector, from, to string, forget bool) error {
+	if err := s.enter(ctx, "Adopt"); err != nil {
+		return err
+	}
+	return s.Store.Adopt(ctx, connector, from, to, forget)
+}
+
 func (s *mortalStore) List(ctx context.Context) ([]offsets.Definition, error) {
 	if err := s.enter(ctx, "List"); err != nil {
 		return nil, err

@@ -156,7 +156,7 @@ func (u *turmoil) step() {
 			env.Reconfigure()
 		}
 	case 10:
-		u.store.setFault([]func(context.Context, string) error{away(), hanging("Renew", "Commit", "Publish"), away("Commit", "Load"), nil}[u.r.IntN(4)])
+		u.store.setFault([]func(context.Context, string) error{away(), hanging("Renew", "Commit", "Publish"), away("Commit", "Load"), away("Broker", "Adopt"), nil}[u.r.IntN(5)])
 	case 11:
 		u.driver.SetDown([]error{oms.ErrUnavailable, oms.ErrDenied, nil, nil}[u.r.IntN(4)])
 		u.lost++

@@ -143,7 +143,7 @@ func tricksOf(op string) []trick {
 		tricks = append(tricks, refused(oms.ErrFenced), refused(offsets.ErrStateLost))
 	case "Acquire":
 		tricks = append(tricks, refused(oms.ErrHeld))
-	case "Put":
+	case "Put", "Adopt":
 		tricks = append(tricks, refused(oms.ErrAborted))
 	}
 	return append(tricks, slow(3*time.Second), stuck, deaf, answerLost(oms.ErrUnavailable), answerLost(oms.ErrUnknown))
@@ -157,7 +157,7 @@ func TestAnyCallMayFailOnce(t *testing.T) {
 	inWorld(t, func(w *world) { scenario(w, whole) })
 	counts := whole.counted()
 	for _, op := range []string{
-		"Acquire", "Renew", "Release", "Load", "Commit", "List", "Put", "Remove", "Publish", "Withdraw", "Statuses", "Watch",
+		"Acquire", "Renew", "Release", "Load", "Commit", "Broker", "Adopt", "List", "Put", "Remove", "Publish", "Withdraw", "Statuses", "Watch",
 		"Open", "OpenSender", "OpenReceiver", "CreateTopic", "EnsureGroup", "CloseSender", "Receive", "Ack", "CloseReceiver",
 	} {
 		if counts[op] == 0 {

@@ -131,6 +131,14 @@ func (s meddledStore) Commit(ctx context.Context, l offsets.Lease, ps map[offset
 	return meddleErr(ctx, s.meddler, "Commit", func() error { return s.Store.Commit(ctx, l, ps) })
 }
 
+func (s meddledStore) Broker(ctx context.Context, connector string) (string, error) {
+	return meddle(ctx, s.meddler, "Broker", func() (string, error) { return s.Store.Broker(ctx, connector) })
+}
+
+func (s meddledStore) Adopt(ctx context.Context, connector, from, to string, forget bool) error {
+	return meddleErr(ctx, s.meddler, "Adopt", func() error { return s.Store.Adopt(ctx, connector, from, to, forget) })
+}
+
 func (s meddledStore) List(ctx context.Context) ([]offsets.Definition, error) {
 	return meddle(ctx, s.meddler, "List", func() ([]offsets.Definition, error) { return s.Store.List(ctx) })
 }

@@ -23,7 +23,8 @@ func (s *supervisor) plan(ctx context.Context) {
 		return
 	}
 	s.failures = failures{}
-	limiter, claim := newLimiter(set.rateRecords, set.rateBytes), &claim{rt: s.rt, def: s.def}
+	limiter := newLimiter(set.rateRecords, set.rateBytes)
+	claim := &claim{store: s.rt.opts.Store, connector: s.name, kind: p.Kind, how: s.rt.opts.BrokerChange}
 	for i, config := range configs {
 		owner := offsets.Owner{Connector: s.name, Task: i}
 		t := newTask(s.rt, p, set, owner, len(configs), config, s.def, limiter)

@@ -40,6 +40,33 @@ func UnmarshalPosition(data []byte) (Position, error) {
 	return p, nil
 }
 
+// brokerRecord is how the broker of positions is stored.
+type brokerRecord struct {
+	Version int    `json:"v"`
+	ID      string `json:"id"`
+}
+
+// MarshalBroker returns the record of a broker's identity, which is UTF-8.
+func MarshalBroker(id string) ([]byte, error) {
+	data, err := json.Marshal(brokerRecord{Version: FormatVersion, ID: id})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", oms.ErrFormat, err)
+	}
+	return data, nil
+}
+
+// UnmarshalBroker returns the identity in a record. Its errors are ErrFormat.
+func UnmarshalBroker(data []byte) (string, error) {
+	var r brokerRecord
+	if err := unmarshal(data, &r); err != nil {
+		return "", err
+	}
+	if r.ID == "" {
+		return "", fmt.Errorf("%w: the record names no broker", oms.ErrFormat)
+	}
+	return r.ID, nil
+}
+
 // definitionRecord is how a definition is stored.
 type definitionRecord struct {
 	Version int `json:"v"`

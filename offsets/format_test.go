@@ -32,7 +32,8 @@ func TestRecordsThatAreRefused(t *testing.T) {
 	} {
 		_, asPosition := offsets.UnmarshalPosition([]byte(record))
 		_, asDefinition := offsets.UnmarshalDefinition("c", []byte(record))
-		for _, err := range []error{asPosition, asDefinition} {
+		_, asBroker := offsets.UnmarshalBroker([]byte(record))
+		for _, err := range []error{asPosition, asDefinition, asBroker} {
 			if !errors.Is(err, oms.ErrFormat) || !strings.Contains(err.Error(), says) {
 				t.Errorf("%s: %v, want ErrFormat and %q", record, err, says)
 			}
@@ -49,7 +50,7 @@ func TestDamagedRecordsAreNotQuoted(t *testing.T) {
 
 func TestDefinitionRecordsComeBack(t *testing.T) {
 	d := offsets.Definition{
-		Name: "c", Target: offsets.TargetPaused, Restarts: 2, Deleted: true, Origin: "f:1", BrokerID: "b", Revision: 7,
+		Name: "c", Target: offsets.TargetPaused, Restarts: 2, Deleted: true, Origin: "f:1", Revision: 7,
 		Config: map[string]string{"a": "<&>\u2028", "": ""},
 	}
 	record, err := offsets.MarshalDefinition(d)
@@ -62,6 +63,23 @@ func TestDefinitionRecordsComeBack(t *testing.T) {
 	}
 	if _, err := offsets.UnmarshalDefinition("other", record); !errors.Is(err, oms.ErrFormat) {
 		t.Errorf("under another name it is read: %v", err)
+	}
+}
+
+func TestBrokerRecordsComeBack(t *testing.T) {
+	for id, want := range map[string]string{"b": `{"v":1,"id":"b"}`, "<&>\u2028 é\x00\"": `{"v":1,"id":"\u003c\u0026\u003e\u2028 é\u0000\""}`} {
+		record, err := offsets.MarshalBroker(id)
+		if err != nil || string(record) != want {
+			t.Errorf("the record of %q is %s, %v, want %s", id, record, err, want)
+		}
+		if got, err := offsets.UnmarshalBroker(record); err != nil || got != id {
+			t.Errorf("%s is read as %q, %v", record, got, err)
+		}
+	}
+	for record, says := range map[string]string{`{"v":1}`: "no broker", `{"v":1,"id":""}`: "no broker", `{"v":1,"id":5}`: "damaged"} {
+		if id, err := offsets.UnmarshalBroker([]byte(record)); !errors.Is(err, oms.ErrFormat) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s is read as %q, %v, want ErrFormat and %q", record, id, err, says)
+		}
 	}
 }
 

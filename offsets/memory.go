@@ -25,6 +25,7 @@ type Memory struct {
 	changed    chan struct{} // closed at the next change of definitions
 	defs       map[string]Definition
 	connectors map[string]*memoryConnector
+	brokers    map[string]string // by connector, known or not
 	statuses   map[Owner]memoryStatus
 }
 
@@ -62,6 +63,7 @@ func (m *Memory) enter(ctx context.Context, op string) error {
 		m.changed = make(chan struct{})
 		m.defs = make(map[string]Definition)
 		m.connectors = make(map[string]*memoryConnector)
+		m.brokers = make(map[string]string)
 		m.statuses = make(map[Owner]memoryStatus)
 	}
 	return nil
@@ -97,7 +99,7 @@ func (m *Memory) Close() error {
 		close(m.changed)
 	}
 	m.closed = true
-	m.defs, m.connectors, m.statuses = nil, nil, nil
+	m.defs, m.connectors, m.brokers, m.statuses = nil, nil, nil, nil
 	return nil
 }
 

@@ -98,8 +98,10 @@ func (m *Memory) Remove(ctx context.Context, name string, revision int64, keepPo
 	delete(m.defs, name)
 	if c := m.connectors[name]; c != nil && keepPositions {
 		c.revoke()
-	} else {
+	}
+	if !keepPositions {
 		delete(m.connectors, name)
+		delete(m.brokers, name)
 	}
 	maps.DeleteFunc(m.statuses, func(o Owner, _ memoryStatus) bool { return o.Connector == name })
 	m.advance()

@@ -1,8 +1,8 @@
 // Package offsets is what a gateway remembers: who runs which task (leases),
-// how far each connector has come (positions), which connectors there are
-// (definitions) and how they fare (statuses). It has the interfaces and the
-// store in memory; offsets/embedded keeps the same in a file, offsets/redis in
-// Redis, and offsetstest holds all three to one suite.
+// how far each connector has come and with which broker (positions), which
+// connectors there are (definitions) and how they fare (statuses). It has the
+// interfaces and the store in memory; offsets/embedded keeps the same in a
+// file, offsets/redis in Redis, and offsetstest holds all three to one suite.
 //
 // # Guarantees
 //
@@ -69,7 +69,8 @@ type Leases interface {
 	Release(ctx context.Context, l Lease) error
 }
 
-// Positions are where connectors resume.
+// Positions are where connectors resume, and the broker that this is true of:
+// what was moved to one broker was not moved to another.
 type Positions interface {
 	// Load returns the positions of all partitions of a connector, whichever
 	// task committed them. One that cannot be read is ErrFormat naming the
@@ -89,6 +90,20 @@ type Positions interface {
 	// store may not know yet, and revokes every lease of the connector: an
 	// owner that still runs is fenced.
 	Alter(ctx context.Context, connector string, set map[Partition]Position, del []Partition) error
+	// Broker returns the identity of the broker that the connector's positions
+	// belong to, "" if none is noted. A record of it that cannot be read is
+	// ErrFormat naming the connector.
+	Broker(ctx context.Context, connector string) (string, error)
+	// Adopt notes to as that broker, "" for none, if the noted one is still
+	// from, "" likewise; otherwise it returns ErrAborted and changes nothing.
+	// With forget all positions of the connector go in the same step, those
+	// that cannot be read too, and every lease of it is revoked, as by Alter;
+	// without it positions and leases stay as they are. The store may not know
+	// the connector yet, and does not by its broker alone: it is none of
+	// Connectors, and a commit for it is ErrStateLost. An identity that is not
+	// UTF-8 is ErrInvalid. What is noted is as durable as what Commit stores,
+	// and after a temporary error it may be noted all the same.
+	Adopt(ctx context.Context, connector, from, to string, forget bool) error
 }
 
 // A Target is what a connector is told to do.
@@ -110,8 +125,7 @@ type Definition struct {
 	Restarts int64             `json:"restarts,omitempty"` // counts requests to restart it
 	Deleted  bool              `json:"deleted,omitempty"`  // a tombstone, until OnDestroyed has run
 	Origin   string            `json:"origin"`             // OriginAPI, or the file it stands in as file:line
-	BrokerID string            `json:"broker_id,omitempty"`
-	Revision int64             `json:"revision"` // given by the store, higher for every later Put
+	Revision int64             `json:"revision"`           // given by the store, higher for every later Put
 }
 
 // OriginAPI is the origin of definitions that came over REST.
@@ -127,9 +141,10 @@ type Definitions interface {
 	// is ErrExists for a new one, and ErrAborted for one that was changed or
 	// removed meanwhile.
 	Put(ctx context.Context, d Definition) (revision int64, err error)
-	// Remove forgets a definition for good, with its positions and leases, if
-	// its revision is still the given one, else it returns ErrAborted; keep
-	// leaves the positions. A definition that is not there is not an error.
+	// Remove forgets a definition for good, with its positions, their broker
+	// and its leases, if its revision is still the given one, else it returns
+	// ErrAborted; keep leaves the positions and their broker. A definition that
+	// is not there is not an error.
 	Remove(ctx context.Context, name string, revision int64, keepPositions bool) error
 	// Watch yields every definition whose revision is above after, once as it
 	// is now and then whenever it changes, until ctx is done; of changes in

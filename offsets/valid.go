@@ -66,6 +66,28 @@ func ValidGrant(o Owner, holder string, ttl time.Duration) error {
 	return nil
 }
 
+// ValidAdoption returns nil, or an error of the code ErrInvalid that tells why
+// a broker cannot be noted for the positions of a connector. No broker can.
+func ValidAdoption(connector, broker string) error {
+	err := validName(connector)
+	if err == nil && !utf8.ValidString(broker) {
+		err = fmt.Errorf("the identity of the broker, %q, is not UTF-8", broker)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", oms.ErrInvalid, err)
+	}
+	return nil
+}
+
+// OtherBroker returns the error of the code ErrAborted that refuses to note a
+// broker over one that the caller did not know of, "" for none.
+func OtherBroker(noted string) error {
+	if noted == "" {
+		return fmt.Errorf("%w: it was changed meanwhile: no broker is noted now", oms.ErrAborted)
+	}
+	return fmt.Errorf("%w: it was changed meanwhile: the positions belong to broker %s now", oms.ErrAborted, noted)
+}
+
 // Valid returns nil, or an error of the code ErrInvalid that tells why the
 // definition cannot be stored.
 func (d *Definition) Valid() error {

@@ -8,7 +8,7 @@
 // is one transaction of bbolt, which ends with fsync. A process that is killed
 // at any moment leaves the file as the last whole transaction made it.
 //
-// Definitions, positions and leases are in the file, each record with the
+// Definitions, positions with their broker, and leases are in the file, each record with the
 // version of its format; leases end by the wall clock, and the same holder
 // gets its own again at once. Statuses are in memory only: they tell of a
 // process, and end with it. A Store has no goroutine of its own.
@@ -35,13 +35,15 @@ const FileName = "state.db"
 const lockTimeout = 500 * time.Millisecond
 
 // The buckets of the file. That of connectors has one for each connector, and
-// in it one of positions by partition, and one of leases by task.
+// in it one of positions by partition, and one of leases by task, once it is
+// known; and the key of the broker of the positions, known or not.
 var (
 	bucketMeta        = []byte("meta")
 	bucketDefinitions = []byte("definitions") // its sequence is the revision
 	bucketConnectors  = []byte("connectors")
 	bucketPositions   = []byte("positions")
 	bucketLeases      = []byte("leases")
+	keyBroker         = []byte("broker")
 )
 
 // The keys of the bucket meta, as in every store.

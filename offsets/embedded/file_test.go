@@ -191,12 +191,34 @@ func TestDamagedLeaseIsRefused(t *testing.T) {
 		_, acquire := s.Acquire(t.Context(), l.Owner, "a", time.Hour)
 		for call, err := range map[string]error{
 			"Acquire": acquire, "Commit": s.Commit(t.Context(), l, nil), "Release": s.Release(t.Context(), l),
-			"Alter": s.Alter(t.Context(), "c", nil, nil),
+			"Alter": s.Alter(t.Context(), "c", nil, nil), "Adopt": s.Adopt(t.Context(), "c", "", "first", true),
 		} {
 			if oms.CodeOf(err) != oms.ErrFormat {
 				t.Errorf("%s with the record %s: %v, want ErrFormat", call, record, err)
 			}
 		}
+	}
+}
+
+func TestDamagedBrokerIsNamed(t *testing.T) {
+	s := open(t, t.TempDir())
+	ctx := t.Context()
+	if err := errors.Join(s.Adopt(ctx, "orders", "", "first", false), s.Adopt(ctx, "good", "", "first", false)); err != nil {
+		t.Fatal(err)
+	}
+	for record, text := range map[string]string{`x`: "damaged", `{"v":2,"id":"first"}`: "newer omconnect", `{"v":1}`: "no broker"} {
+		if err := embedded.Overwrite(s, record, "connectors", "orders", "broker"); err != nil {
+			t.Fatal(err)
+		}
+		_, broker := s.Broker(ctx, "orders")
+		for call, err := range map[string]error{"Broker": broker, "Adopt": s.Adopt(ctx, "orders", "first", "second", true)} {
+			if oms.CodeOf(err) != oms.ErrFormat || !strings.Contains(err.Error(), "orders") || !strings.Contains(err.Error(), text) {
+				t.Errorf("%s with the record %s: %v, want ErrFormat naming orders and %q", call, record, err, text)
+			}
+		}
+	}
+	if id, err := s.Broker(ctx, "good"); err != nil || id != "first" {
+		t.Errorf("the broker of another connector is %q, %v", id, err)
 	}
 }
 

@@ -70,10 +70,11 @@ type connector struct {
 	positions, leases *bolt.Bucket
 }
 
-// openConnector returns nil for a connector that the file does not know.
+// openConnector returns nil for a connector that the file does not know, or
+// knows the broker of only.
 func openConnector(tx *bolt.Tx, name string) *connector {
 	b := tx.Bucket(bucketConnectors).Bucket([]byte(name))
-	if b == nil {
+	if b == nil || b.Bucket(bucketPositions) == nil {
 		return nil
 	}
 	return &connector{b.Bucket(bucketPositions), b.Bucket(bucketLeases)}

@@ -40,7 +40,11 @@ func (s *Store) Connectors(ctx context.Context) ([]string, error) {
 	var names []string // in order, as buckets are
 	err := s.view(ctx, "list connectors with positions", "", func(tx *bolt.Tx) error {
 		return tx.Bucket(bucketConnectors).ForEachBucket(func(name []byte) error {
-			if first, _ := openConnector(tx, string(name)).positions.Cursor().First(); first != nil {
+			c := openConnector(tx, string(name))
+			if c == nil {
+				return nil
+			}
+			if first, _ := c.positions.Cursor().First(); first != nil {
 				names = append(names, string(name))
 			}
 			return nil

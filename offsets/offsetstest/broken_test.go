@@ -22,6 +22,8 @@ type broken struct {
 	list     func(context.Context) ([]string, error)
 	commit   func(context.Context, offsets.Lease, map[offsets.Partition]offsets.Position) error
 	alter    func(context.Context, string, map[offsets.Partition]offsets.Position, []offsets.Partition) error
+	broker   func(context.Context, string) (string, error)
+	adopt    func(ctx context.Context, c, from, to string, forget bool) error
 	put      func(context.Context, offsets.Definition) (int64, error)
 	remove   func(context.Context, string, int64, bool) error
 	watch    func(context.Context, int64) iter.Seq2[offsets.Definition, error]
@@ -32,6 +34,7 @@ type broken struct {
 	mu      sync.Mutex
 	granted map[offsets.Owner]offsets.Lease // the last one
 	damaged map[string]map[offsets.Partition]string
+	sparing bool // Adopt leaves what is damaged
 }
 
 func (s *broken) Acquire(ctx context.Context, o offsets.Owner, holder string, ttl time.Duration) (offsets.Lease, error) {
@@ -76,6 +79,18 @@ func (s *broken) Alter(ctx context.Context, c string, set map[offsets.Partition]
 	}
 	for _, p := range del {
 		delete(s.damaged[c], p)
+	}
+	return err
+}
+
+func (s *broken) Broker(ctx context.Context, c string) (string, error) { return s.broker(ctx, c) }
+
+func (s *broken) Adopt(ctx context.Context, c, from, to string, forget bool) error {
+	err := s.adopt(ctx, c, from, to, forget)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil && forget && !s.sparing {
+		delete(s.damaged, c)
 	}
 	return err
 }
@@ -126,7 +141,7 @@ func newBroken(m *offsets.Memory) *broken {
 	s := &broken{
 		Memory: m, granted: make(map[offsets.Owner]offsets.Lease), damaged: make(map[string]map[offsets.Partition]string),
 		acquire: m.Acquire, renew: m.Renew, release: m.Release, list: m.Connectors, commit: m.Commit, alter: m.Alter,
-		put: m.Put, remove: m.Remove, watch: m.Watch, publish: m.Publish, id: m.ID, closeAll: m.Close,
+		broker: m.Broker, adopt: m.Adopt, put: m.Put, remove: m.Remove, watch: m.Watch, publish: m.Publish, id: m.ID, closeAll: m.Close,
 	}
 	s.load = s.loadChecked
 	return s

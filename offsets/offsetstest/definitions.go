@@ -26,7 +26,7 @@ var definitionRules = []rule{
 func checkPutLists(ctx context.Context, b *bench) {
 	b.listed(ctx)
 	full := offsets.Definition{
-		Name: "m", Target: offsets.TargetPaused, Restarts: 3, Deleted: true, Origin: "gateway.yaml:12", BrokerID: "id <1>",
+		Name: "m", Target: offsets.TargetPaused, Restarts: 3, Deleted: true, Origin: "gateway.yaml:12",
 		Config: map[string]string{"a": "", "b": "<&>\u2028\x00\n", "é": "9007199254740993", "": "x"},
 	}
 	bare := offsets.Definition{Name: "z", Target: offsets.TargetStopped}
@@ -50,7 +50,7 @@ func (b *bench) listed(ctx context.Context, want ...offsets.Definition) {
 
 func sameDefinition(a, b offsets.Definition) bool {
 	return a.Name == b.Name && a.Target == b.Target && a.Restarts == b.Restarts && a.Deleted == b.Deleted &&
-		a.Origin == b.Origin && a.BrokerID == b.BrokerID && a.Revision == b.Revision && maps.Equal(a.Config, b.Config)
+		a.Origin == b.Origin && a.Revision == b.Revision && maps.Equal(a.Config, b.Config)
 }
 
 func checkCreateOnce(ctx context.Context, b *bench) {
@@ -58,7 +58,7 @@ func checkCreateOnce(ctx context.Context, b *bench) {
 	revisions := make([]int64, n)
 	create := func(i int) offsets.Definition {
 		d := definition("c")
-		d.BrokerID = fmt.Sprint("creator ", i)
+		d.Origin = fmt.Sprint("creator ", i)
 		return d
 	}
 	i := b.won(together(n, func(i int) (err error) {
@@ -97,7 +97,7 @@ func checkChangeOnce(ctx context.Context, b *bench) {
 		results := make([]offsets.Definition, n)
 		i := b.won(together(n, func(i int) (err error) {
 			d := base
-			d.BrokerID = fmt.Sprint("writer ", i)
+			d.Origin = fmt.Sprint("writer ", i)
 			d.Revision, err = b.Put(ctx, d)
 			results[i] = d
 			return err

@@ -54,7 +54,7 @@ const ruleTimeout = 60 * time.Second
 func rules() []rule {
 	var all []rule
 	for _, group := range [][]rule{
-		leaseRules, positionRules, recordRules, alterRules, definitionRules, watchRules, statusRules, storeRules,
+		leaseRules, positionRules, recordRules, alterRules, adoptRules, definitionRules, watchRules, statusRules, storeRules,
 	} {
 		all = append(all, group...)
 	}

@@ -85,6 +85,9 @@ func (b *bench) calls(l offsets.Lease, d offsets.Definition) []call {
 		{"Alter", func(ctx context.Context) error {
 			return b.Alter(ctx, l.Owner.Connector, positions(`{}`, `{"n":2}`), nil)
 		}},
+		{"Connectors", func(ctx context.Context) error { return ignore(b.Connectors(ctx)) }},
+		{"Broker", func(ctx context.Context) error { return ignore(b.Broker(ctx, l.Owner.Connector)) }},
+		{"Adopt", func(ctx context.Context) error { return b.Adopt(ctx, l.Owner.Connector, "", "other", true) }},
 		{"List", func(ctx context.Context) error { return ignore(b.List(ctx)) }},
 		{"Put", func(ctx context.Context) error { return ignore(b.Put(ctx, d)) }},
 		{"Remove", func(ctx context.Context) error { return b.Remove(ctx, d.Name, d.Revision, false) }},
@@ -120,6 +123,7 @@ func checkContextDone(ctx context.Context, b *bench) {
 	}
 	b.listed(ctx, d)
 	b.shown(ctx, status("c", 0))
+	b.noted(ctx, "c", "")
 	b.ok("commit", b.Commit(ctx, l, nil))
 	b.stored(ctx, "c", positions(`{}`, `{"n":1}`))
 }
@@ -134,12 +138,14 @@ var weird = []string{
 func checkWeirdNames(ctx context.Context, b *bench) {
 	defs := make(map[string]offsets.Definition)
 	for i, name := range weird {
+		b.adopt(ctx, name, fmt.Sprint("broker ", i))
 		l := b.acquire(ctx, name, 0, name)
 		b.ok("commit", b.Commit(ctx, l, positions(`{}`, fmt.Sprintf(`{"n":%d}`, i))))
 		defs[name] = b.put(ctx, definition(name))
 		b.publish(ctx, forever, status(name, i))
 	}
 	for i, name := range weird {
+		b.noted(ctx, name, fmt.Sprint("broker ", i))
 		b.stored(ctx, name, positions(`{}`, fmt.Sprintf(`{"n":%d}`, i)))
 		_, err := b.Acquire(ctx, offsets.Owner{Connector: name}, "another", forever)
 		b.refused("acquire what is held", err, oms.ErrHeld)

@@ -75,11 +75,14 @@ func TestWritesWaitForTheirDurability(t *testing.T) {
 			if err := s.Alter(t.Context(), "c", one, nil); err != nil {
 				t.Error(err)
 			}
+			if err := s.Adopt(t.Context(), "c", "", "first", true); err != nil {
+				t.Error(err)
+			}
 			if err := s.Remove(t.Context(), "c", revision, false); err != nil {
 				t.Error(err)
 			}
-			if waits.Load() < before+2 {
-				t.Error("Alter or Remove waited for nothing")
+			if waits.Load() < before+3 {
+				t.Error("Alter, Adopt or Remove waited for nothing")
 			}
 		})
 	}

@@ -16,14 +16,17 @@ import (
 //	omc:{ns}:defs               name → definition
 //	omc:{ns}:members            gateway → until when, member
 //	omc:{ns:name}:pos           partition → position; !owner:<task> → token,
-//	                            !holder:<task> → gateway, !tasks, !rev
+//	                            !holder:<task> → gateway, !tasks, !rev;
+//	                            !broker → broker of the positions, !adopted →
+//	                            uuid of the call that noted it
 //	omc:{ns:name}:lease:<task>  a string, the token, for as long as it is held
 //	omc:{ns:name}:status        task → until when, status
 //
-// that begin with ! cannot be partitions, which are JSON objects. Leases,
-// statuses and members expire, and nothing else. A task is held while its lease is there
-// and has the same token as !owner:<task>: to revoke a lease it is enough to
-// change the owner.
+// that begin with ! cannot be partitions, which are JSON objects. A connector
+// of which more than the broker is known has !rev. Leases, statuses and members
+// expire, and nothing else. A task is held while its lease is there and has the
+// same token as !owner:<task>: to revoke a lease it is enough to change the
+// owner.
 type keys struct {
 	prefix, namespace string
 }

@@ -40,6 +40,9 @@ func fill(t *testing.T, s *redis.Store) offsets.Lease {
 	if err := s.Alter(ctx, "altered", one, nil); err != nil {
 		t.Fatal(err)
 	}
+	if err := s.Adopt(ctx, "adopted", "", "broker", false); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := s.Join(ctx, redis.Member{ID: "g"}, time.Hour); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +65,7 @@ func TestOnlyLeasesStatusesAndMembersExpire(t *testing.T) {
 	}
 	want := map[string]bool{ // whether it expires
 		"pre:{ns}:meta": false, "pre:{ns}:defs": false, "pre:{ns:c}:pos": false, "pre:{ns:kept}:pos": false, "pre:{ns:altered}:pos": false,
-		"pre:{ns:released}:pos": false, "pre:{ns:c}:lease:0": true, "pre:{ns:c}:status": true, "pre:{ns}:members": true,
+		"pre:{ns:adopted}:pos": false, "pre:{ns:released}:pos": false, "pre:{ns:c}:lease:0": true, "pre:{ns:c}:status": true, "pre:{ns}:members": true,
 		"pre:{ns:gone}:lease:0": true, "pre:{ns:kept}:lease:0": true, // void, but there until they end
 	}
 	for _, key := range found {

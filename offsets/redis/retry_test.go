@@ -117,6 +117,15 @@ func TestLostAnswersDoNoHarm(t *testing.T) {
 		})
 		losing("release", func() error { return s.Release(ctx, l) })
 		losing("alter", func() error { return s.Alter(ctx, "c", one, nil) })
+		losing("adopt", func() error { return s.Adopt(ctx, "c", "", "first", false) })
+		losing("adopt another", func() error { return s.Adopt(ctx, "c", "first", "second", true) })
+		losing("ask for the broker", func() error {
+			id, err := s.Broker(ctx, "c")
+			if id != "second" {
+				t.Errorf("the broker is %q", id)
+			}
+			return err
+		})
 		losing("remove", func() error { return s.Remove(ctx, "c", d.Revision, false) })
 		losing("id", func() error { _, err := s.ID(ctx); return err })
 	}

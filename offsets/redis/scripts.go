@@ -21,7 +21,8 @@ const (
 	answerLost    = "LOST"    // the connector is not known
 	answerExists  = "EXISTS"  // such a definition
 	answerAborted = "ABORTED" // and the stored revision, or nothing
-	answerBroken  = "BROKEN"  // the stored definition cannot be read
+	answerOther   = "OTHER"   // and the broker that is noted, or nothing
+	answerBroken  = "BROKEN"  // and the stored record, which cannot be read
 )
 
 // common are functions for several scripts.
@@ -36,7 +37,7 @@ local function owned(pos, task, token)
 	if owner and token ~= '' and owner == token then
 		return nil
 	end
-	if redis.call('EXISTS', pos) == 0 then
+	if redis.call('HEXISTS', pos, '!rev') == 0 then
 		return {'LOST'}
 	end
 	return {'FENCED', redis.call('HGET', pos, '!holder:' .. task) or ''}
@@ -54,11 +55,11 @@ local function revoke(pos)
 		vacate(pos, string.format('%.0f', task))
 	end
 end
--- chunked calls command with the arguments from..to, some at a time: Lua can
--- hand over a few thousand at once.
-local function chunked(command, key, from, to)
+-- chunked calls command with from..to of list, some at a time: Lua can hand
+-- over a few thousand at once.
+local function chunked(command, key, list, from, to)
 	for i = from, to, 1000 do
-		redis.call(command, key, unpack(ARGV, i, math.min(i + 999, to)))
+		redis.call(command, key, unpack(list, i, math.min(i + 999, to)))
 	end
 end
 local function drop(pos, status, keep)
@@ -128,7 +129,7 @@ local no = owned(KEYS[1], ARGV[1], ARGV[2])
 if no then
 	return no
 end
-chunked('HSET', KEYS[1], 3, #ARGV)
+chunked('HSET', KEYS[1], ARGV, 3, #ARGV)
 return {'OK', ''}`)
 
 	// Keys: positions. Arguments: the number of partitions to delete, these,
@@ -137,8 +138,8 @@ return {'OK', ''}`)
 local n = tonumber(ARGV[1])
 redis.call('HINCRBY', KEYS[1], '!rev', 1)
 revoke(KEYS[1])
-chunked('HDEL', KEYS[1], 2, n + 1)
-chunked('HSET', KEYS[1], n + 2, #ARGV)
+chunked('HDEL', KEYS[1], ARGV, 2, n + 1)
+chunked('HSET', KEYS[1], ARGV, n + 2, #ARGV)
 return {'OK', ''}`)
 
 	// Keys: meta. Arguments: a new uuid, format version, name of the program.
@@ -268,6 +269,8 @@ func (a answer) err() error {
 			return fmt.Errorf("%w: there is no such definition any more", oms.ErrAborted)
 		}
 		return fmt.Errorf("%w: it was changed meanwhile: it has revision %s now", oms.ErrAborted, a.value)
+	case answerOther:
+		return offsets.OtherBroker(a.value)
 	}
 	return fmt.Errorf("%w: the script answers %q", oms.ErrFormat, a.word)
 }
