@@ -15,16 +15,35 @@ import (
 // present reports whether a member is still there.
 func (r *roster) present(ctx context.Context, id, inbox string) bool {
 	if inbox == r.session.inbox {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		for ear := range r.ears {
-			if ear.id == id {
-				return true
-			}
-		}
-		return false
+		return r.here(id)
 	}
-	return !r.former(id) && r.answers(ctx, inbox)
+	return !r.former(id) && r.answers(ctx, inbox, id)
+}
+
+// here reports whether a member is one of this session's receivers.
+func (r *roster) here(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for ear := range r.ears {
+		if ear.id == id {
+			return true
+		}
+	}
+	return false
+}
+
+// gone is what a session answers about a member that it does not have. A
+// receiver that was closed while it joined, or while the server did not
+// answer, may have left an entry or a lease behind.
+const gone = "gone"
+
+// vouch answers for the members of this session.
+func (r *roster) vouch(_ string, m *nats.Msg) {
+	var answer []byte
+	if !r.here(string(m.Data)) {
+		answer = []byte(gone)
+	}
+	_ = m.Respond(answer)
 }
 
 // former reports whether a member of another session was one of this very
@@ -34,12 +53,15 @@ func (r *roster) former(id string) bool {
 	return strings.HasPrefix(id, memberName(r.conn, ""))
 }
 
-// answers asks a session whether it is alive. Only the server's word that
-// nobody listens there counts as no, and only twice in a row: in a cluster it
-// may not have got about yet.
-func (r *roster) answers(ctx context.Context, inbox string) bool {
+// answers asks a session whether a member is there. Only its word that it does
+// not have it counts as no, and the server's that nobody listens there, which
+// only twice in a row: in a cluster it may not have got about yet.
+func (r *roster) answers(ctx context.Context, inbox, id string) bool {
 	for range 2 {
-		_, err := r.session.nc.RequestWithContext(ctx, inbox+"."+answerAlive, nil)
+		m, err := r.session.nc.RequestWithContext(ctx, inbox+"."+answerAlive, []byte(id))
+		if err == nil {
+			return string(m.Data) != gone
+		}
 		if !errors.Is(err, nats.ErrNoResponders) {
 			return true
 		}
@@ -50,8 +72,8 @@ func (r *roster) answers(ctx context.Context, inbox string) bool {
 	return false
 }
 
-// sweep removes members of a group whose session is dead, and reports whether
-// there are members of other sessions left to watch.
+// sweep removes members of a group that are not there any more, and reports
+// whether there are members of other sessions left to watch.
 func (r *roster) sweep(ctx context.Context, group string) (others bool) {
 	ctx, cancel := r.session.within(ctx)
 	defer cancel()
@@ -63,11 +85,8 @@ func (r *roster) sweep(ctx context.Context, group string) (others bool) {
 	}
 	r.mu.Unlock()
 	for id, m := range list {
-		if m.Session == r.session.inbox {
-			continue
-		}
-		if !r.former(id) && r.answers(ctx, m.Session) {
-			others = true
+		if r.present(ctx, id, m.Session) {
+			others = others || m.Session != r.session.inbox
 			continue
 		}
 		r.strike(ctx, group, id, revisions[id])

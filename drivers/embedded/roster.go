@@ -21,12 +21,12 @@ import (
 // a session sees it. It stands in a key-value bucket of the broker's, so that
 // members in other processes see the same.
 //
-// A member belongs to a session, and a session is alive as long as somebody
-// answers at its inbox: the server knows at once when a connection is gone, so
+// A member belongs to a session, and is there as long as the session answers
+// for it at its inbox: the server knows at once when a connection is gone, so
 // no heartbeats are written. All members compute the same distribution from
 // the same list. It becomes true by leases: a partition is read only by the
 // member that made the partition's key, and the key is made only when there is
-// none, or its holder's session is dead.
+// none, or its holder is not there any more.
 type roster struct {
 	conn    *conn
 	session *session
@@ -45,10 +45,12 @@ type member struct {
 }
 
 func newRoster(c *conn, s *session, kv jetstream.KeyValue) *roster {
-	return &roster{
+	r := &roster{
 		conn: c, session: s, kv: kv,
 		members: make(map[string]map[string]member), seen: make(map[string]uint64), ears: make(map[*receiver]string),
 	}
+	s.answer(answerAlive, r.vouch)
+	return r
 }
 
 func memberKey(group, id string) string { return "m." + encode(group) + "." + id }
@@ -139,23 +141,31 @@ func (r *roster) watchTopics() error {
 	return err
 }
 
-// join enters a receiver, and returns when the roster here shows it.
-func (r *roster) join(ctx context.Context, m *receiver) error {
-	ctx, cancel := r.session.within(ctx)
+// join enters a receiver, and returns when the roster here shows it. When that
+// fails, nothing of it stays.
+func (r *roster) join(ctx context.Context, m *receiver) (err error) {
+	group := encode(m.cfg.Group)
+	r.mu.Lock()
+	r.ears[m] = group // before anybody can ask for it
+	r.mu.Unlock()
+	defer func() {
+		if err != nil {
+			r.leave(ctx, m) // the entry may have been made all the same
+		}
+	}()
+	timed, cancel := r.session.within(ctx)
 	defer cancel()
 	entry := member{Session: r.session.inbox, Topics: m.cfg.Topics}
 	value, err := json.Marshal(entry)
 	if err != nil {
 		return err
 	}
-	group := encode(m.cfg.Group)
-	rev, err := r.kv.Put(ctx, memberKey(m.cfg.Group, m.id), value)
+	rev, err := r.kv.Put(timed, memberKey(m.cfg.Group, m.id), value)
 	if err != nil {
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ears[m] = group
 	if r.members[group] == nil {
 		r.members[group] = make(map[string]member)
 	}

@@ -2,6 +2,7 @@ package embedded_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -108,6 +109,73 @@ func TestALeaseOfALivingMemberIsNotTaken(t *testing.T) {
 		}
 		m.await(t, 2)
 	})
+}
+
+// A receiver that was closed while it joined may have left its entry behind,
+// and a lease, in a session that lives on.
+func TestAMemberThatItsSessionDoesNotHaveOwnsNothing(t *testing.T) {
+	t.Parallel()
+	for name, other := range map[string]bool{"of this connection": false, "of another one": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := startNATS(t)
+			theirs := openConn(t, n.point("right", ""))
+			ours := theirs
+			if other {
+				ours = openConn(t, n.point("right", ""))
+			}
+			ctx := testContext(t)
+			if err := theirs.(oms.TopicAdmin).CreateTopic(ctx, oms.TopicSpec{Name: "t", Partitions: 2}); err != nil {
+				t.Fatal(err)
+			}
+			// A member of theirs, whose session goes on answering.
+			living := openMember(t, theirs, group("another"))
+			living.await(t, 2)
+			nc, err := nats.Connect(n.server.ClientURL(), nats.UserInfo("user", "right"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer nc.Close()
+			js, err := jetstream.New(nc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			kv, err := js.KeyValue(ctx, "omconnect-members")
+			if err != nil {
+				t.Fatal(err)
+			}
+			names, err := theirs.(oms.GroupAdmin).Members(ctx, "another", []string{"t"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			entry, err := kv.Get(ctx, "m.another."+names[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			var was struct{ Session string }
+			if err := json.Unmarshal(entry.Value(), &was); err != nil {
+				t.Fatal(err)
+			}
+			ghost := names[0] + "x"
+			_, err = kv.Put(ctx, "m.g."+ghost, entry.Value())
+			for _, key := range []string{"l.g.t.0", "l.g.t.1"} {
+				if err == nil {
+					_, err = kv.Put(ctx, key, []byte(was.Session+" "+ghost))
+				}
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := openMember(t, ours, group("g"))
+			m.await(t, 2)
+			if names, err := ours.(oms.GroupAdmin).Members(ctx, "g", []string{"t"}); err != nil || slices.Contains(names, ghost) {
+				t.Errorf("the members are %q, %v; want them without the one that is gone", names, err)
+			}
+			if names, err := ours.(oms.GroupAdmin).Members(ctx, "another", []string{"t"}); err != nil || len(names) != 1 {
+				t.Errorf("the members of the other group are %q, %v; want its one", names, err)
+			}
+		})
+	}
 }
 
 func TestAMemberThatIsBackIsNotTakenForDead(t *testing.T) {

@@ -32,7 +32,8 @@ type session struct {
 	answers map[string]func(rest string, m *nats.Msg) // by the token behind the inbox
 }
 
-// answerAlive is the token at which a session answers that it is there.
+// answerAlive is the token at which a session answers for its members: it is
+// asked for one by its id.
 const answerAlive = "alive"
 
 func newSession(ctx context.Context, b backend, log *slog.Logger) (*session, error) {
@@ -65,7 +66,6 @@ func newSession(ctx context.Context, b backend, log *slog.Logger) (*session, err
 
 // listen makes the one subscription for all answers.
 func (s *session) listen() error {
-	s.answers[answerAlive] = func(_ string, m *nats.Msg) { _ = m.Respond(nil) }
 	sub, err := s.nc.Subscribe(s.inbox+".>", func(m *nats.Msg) {
 		token, rest, _ := strings.Cut(m.Subject[len(s.inbox)+1:], ".")
 		s.mu.RLock()
