@@ -2,8 +2,6 @@ package embedded
 
 import (
 	"context"
-	"fmt"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -44,11 +42,13 @@ func (r *receiver) open(ctx context.Context, s *session, p oms.Partition, seek i
 	if info, err = pt.comeBack(ctx, info, int64(state.LastSeq)); err != nil { //nolint:gosec // a sequence
 		return nil, err
 	}
-	if err := pt.rewind(ctx, info); err != nil {
+	if err := pt.rewind(ctx, info, nil); err != nil {
 		return nil, err
 	}
+	pt.due = info.NumAckPending
 	pt.serial, pt.high = info.Delivered.Consumer, int64(info.Delivered.Stream) //nolint:gosec // sequences
-	if first := int64(state.FirstSeq); first > pt.high+1 {                     //nolint:gosec // as above
+	pt.dueTo = pt.high
+	if first := int64(state.FirstSeq); first > pt.high+1 { //nolint:gosec // as above
 		pt.gaps = append(pt.gaps, oms.Gap{Partition: p, From: pt.high + 1, To: first})
 		pt.high = first - 1
 	}
@@ -99,28 +99,4 @@ func startedAt(info *jetstream.ConsumerInfo, offset int64) {
 	before := uint64(max(offset, 1) - 1)
 	info.Delivered = jetstream.SequenceInfo{Stream: before}
 	info.AckFloor = jetstream.SequenceInfo{Stream: before}
-}
-
-// rewind gives back what was delivered and not acknowledged, as if by those
-// who held it: from here on the broker delivers it again before anything else,
-// in order. A first round takes it out of the broker's queue for redelivery,
-// where it may stand in any order; the second puts it there.
-func (pt *part) rewind(ctx context.Context, info *jetstream.ConsumerInfo) error {
-	if info.NumAckPending == 0 {
-		return nil
-	}
-	subject := func(seq uint64) string {
-		return fmt.Sprintf("$JS.ACK.%s.%s.1.%d.%d.%d.0", pt.stream, pt.durable, seq, info.Delivered.Consumer, time.Now().UnixNano())
-	}
-	first, last := info.AckFloor.Stream+1, info.Delivered.Stream
-	for _, nak := range []string{`-NAK {"delay":3600000000000}`, "-NAK"} {
-		for seq := first; seq <= last; seq++ {
-			if err := pt.session.nc.Publish(subject(seq), []byte(nak)); err != nil {
-				return err
-			}
-		}
-	}
-	// Acknowledgements are handled in order: with this one answered, all are.
-	_, err := pt.session.nc.RequestWithContext(ctx, subject(last), []byte("-NAK"))
-	return err
 }

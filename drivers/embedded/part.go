@@ -35,6 +35,9 @@ type part struct {
 	serial   uint64           // the consumer's number of the latest delivery
 	early    map[uint64]*held // deliveries behind one that is still to come
 	high     int64            // highest offset that was delivered, to anybody
+	due      int              // messages that were delivered before and come again
+	dueTo    int64            // the highest offset of those
+	muddled  bool             // they may be in disorder: nothing is asked for
 	gaps     []oms.Gap        // to be told before anything more is handed out
 	halted   bool             // nothing is taken in any more
 	broken   bool             // the steward has to start over
@@ -70,6 +73,7 @@ func (pt *part) withdraw() {
 	if pt.asked == nil || pt.halted || pt.subscribe() != nil {
 		return
 	}
+	pt.muddle()
 	_ = old.Drain() // fails only with the connection
 }
 
@@ -181,6 +185,11 @@ func (pt *part) admit(h *held) {
 	}
 	if h.offset <= pt.high && pt.window[h.offset] != nil {
 		return // it is here
+	}
+	if h.offset > pt.dueTo {
+		pt.due = 0
+	} else {
+		pt.due = max(pt.due-1, 0)
 	}
 	pt.high = max(pt.high, h.offset)
 	pt.window[h.offset] = h

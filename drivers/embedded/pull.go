@@ -54,7 +54,7 @@ func (r *receiver) pull() {
 	least, share := max(min(appetiteLeast, r.cfg.MaxUnacked/n), 1), max(r.cfg.MaxUnackedBytes/n, 1)
 	for i := range n {
 		pt := r.order[(r.next+i)%n]
-		if pt.halted || pt.broken || pt.asked != nil || r.paused[pt.at] {
+		if pt.halted || pt.broken || pt.muddled || pt.asked != nil || r.paused[pt.at] {
 			continue
 		}
 		pt.appetite = max(pt.appetite, least)
@@ -73,15 +73,20 @@ func (r *receiver) pull() {
 		case len(pt.buffer) > 0 && (room < pt.appetite/4 || byteRoom < share/4):
 			continue
 		}
-		room, rest := pt.trail.room(room, pt.left)
-		if rest {
-			pt.rest()
+		if pt.due > 0 {
+			room = min(room, pt.due) // which is there, so that the request ends well
+		} else {
+			var rest bool
+			if room, rest = pt.trail.room(room, pt.left); rest {
+				pt.rest()
+			}
 		}
 		if room == 0 {
 			continue
 		}
 		expires := requestLong
 		switch {
+		case pt.due > 0:
 		case byteRoom == 0: // whether something large is there is soon known
 			expires = requestMedium
 		case n == 1:
@@ -155,7 +160,11 @@ func (pt *part) answered(m *nats.Msg) {
 	if open {
 		came, pt.asked = pt.asked.came, nil
 	}
-	switch status, text := m.Header.Get("Status"), m.Header.Get("Description"); {
+	status, text := m.Header.Get("Status"), m.Header.Get("Description")
+	if open && text != "Batch Completed" {
+		pt.muddle()
+	}
+	switch {
 	case text == "Batch Completed" && !open:
 		return // a request with a bound of bytes ends with a status even when it was met
 	case status == "408", status == "404", text == "Batch Completed":
@@ -187,6 +196,7 @@ func (r *receiver) extend() {
 		}
 		if pt.asked != nil && now.After(pt.asked.expires.Add(requestSlack)) {
 			pt.asked = nil
+			pt.muddle()
 		}
 	}
 	r.pull()

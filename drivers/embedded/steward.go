@@ -78,6 +78,9 @@ func (r *receiver) serve(soft, hard context.Context, s *session) error {
 	extended := time.Now()
 	for {
 		wait, err := r.reconcile(soft, hard, roster)
+		if err == nil {
+			err = r.straighten(soft)
+		}
 		if err != nil && s.alive() && soft.Err() == nil {
 			r.trouble(err)
 			wait = retryEvery
