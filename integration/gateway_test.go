@@ -194,10 +194,21 @@ func (g *gateway) until(what string, holds func() bool) {
 			g.t.Fatalf("the gateway ended (%s) while waiting for %s", g.proc.cmd.ProcessState, what)
 		case <-deadline:
 			_, status := g.call(http.MethodGet, "/connectors?expand=omconnect", "")
-			g.t.Fatalf("waited %v in vain for %s; the connectors are %s", patience, what, status)
+			g.t.Fatalf("waited %v in vain for %s; the connectors are %s\n%s", patience, what, status, g.stacks())
 		case <-again.C:
 		}
 	}
+}
+
+// stacks ends the gateway and returns what its goroutines were at.
+func (g *gateway) stacks() string {
+	g.t.Helper()
+	from := len(g.output.String())
+	if err := g.proc.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+		return err.Error()
+	}
+	<-g.proc.exited
+	return g.output.String()[from:]
 }
 
 // call calls the API. The code is 0 when nothing answers.

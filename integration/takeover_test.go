@@ -66,9 +66,9 @@ func TestAStoppedProcessThatGoesOnIsFenced(t *testing.T) {
 		p.create(p.a)
 		p.b.start()
 		p.b.says(0, "held by another owner: by "+p.a.id())
+		was := p.lease("in")
 		p.feed(3000)
 		p.b.until("gateway a to stop", func() bool { return strings.Contains(p.a.output.String(), "crasher: stopped") })
-		was := p.lease("in")
 		p.all(p.b, 0)
 		p.runsOn(p.b)
 
