@@ -9,7 +9,7 @@ import (
 
 // consume opens a consumer and feeds the sink with it until soft is done.
 func (s *sinkRun) consume(soft, hard context.Context, client *oms.Client, cfg oms.ReceiverConfig) (err error) {
-	s.accepted = nil // what an earlier consumer had comes again
+	s.begin()
 	if err := ensureGroup(soft, s.t.rt.opts.Brokers, s.t.set); err != nil {
 		return ignoreStop(soft, &Outcome{Stage: StageFetch, Err: err})
 	}
@@ -36,6 +36,7 @@ func (s *sinkRun) consume(soft, hard context.Context, client *oms.Client, cfg om
 		if cerr := s.consumer.Close(ctx); cerr != nil && err == nil {
 			err = &Outcome{Stage: StageAck, Err: cerr}
 		}
+		s.end()
 	}()
 	return run()
 }

@@ -30,6 +30,7 @@ type sinkRun struct {
 	token      chan struct{}
 	accepted   []*oms.Message // put and not flushed; whoever holds the token owns it
 	flushed    time.Time
+	over       bool // the consumer is closed, and no hook may be called; as accepted
 }
 
 // A consumer is what a sink needs of a pull or push consumer.
@@ -224,6 +225,9 @@ func (s *sinkRun) flush(ctx context.Context, now bool) error {
 }
 
 func (s *sinkRun) flushLocked(ctx context.Context, now bool) error {
+	if s.over {
+		return nil // what was not flushed comes again
+	}
 	due := now || time.Since(s.flushed) >= flushEvery || len(s.accepted) >= max(1, s.t.set.inflightRecords/2)
 	if s.flusher == nil || len(s.accepted) == 0 || !due {
 		return nil
@@ -259,3 +263,16 @@ func (s *sinkRun) lock(ctx context.Context) error {
 }
 
 func (s *sinkRun) unlock() { <-s.token }
+
+// begin and end enclose the life of a consumer. After end no hook is called on
+// its behalf: a driver that had to close in haste may tell of revoked
+// partitions later. Whoever holds the token is waited for; hooks are bounded.
+func (s *sinkRun) begin() { s.setOver(false) }
+
+func (s *sinkRun) end() { s.setOver(true) }
+
+func (s *sinkRun) setOver(over bool) {
+	s.token <- struct{}{}
+	defer s.unlock()
+	s.over, s.accepted = over, nil // what an earlier consumer had comes again
+}
