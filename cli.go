@@ -27,6 +27,7 @@ type commandLine struct {
 	Send       sendCommand       `cmd:"" help:"Send lines to a topic of any broker."`
 	Receive    receiveCommand    `cmd:"" help:"Print the messages of topics of any broker."`
 	State      stateCommand      `cmd:"" help:"Copy definitions and positions from one state to another."`
+	Token      tokenCommand      `cmd:"" help:"Print the token that calls of the gateway's REST API need, if it asks for one."`
 	Health     healthCommand     `cmd:"" help:"Ask a running gateway whether it is up; exit with 1 if it is not."`
 	Completion completionCommand `cmd:"" help:"Print what a shell needs to complete commands, flags and names."`
 	Complete   completeCommand   `cmd:"" hidden:"" help:"Print what the last word may become."`

@@ -24,7 +24,7 @@ const defaultURL = "http://" + defaultListen
 type connectorsCommand struct {
 	outputFlag
 
-	URL string `env:"OMCONNECT_URL" default:"${url}" help:"Address of the gateway."`
+	callFlags
 
 	List    listConnectors   `cmd:"" help:"List the connectors and what they are doing."`
 	Create  createConnector  `cmd:"" help:"Create a connector."`
@@ -38,9 +38,9 @@ type connectorsCommand struct {
 
 // AfterApply gives the commands below what they share.
 func (c *connectorsCommand) AfterApply(command *kong.Context) error {
-	gateway, err := client.New(c.URL)
+	gateway, err := c.client()
 	if err != nil {
-		return fmt.Errorf("--url: %w", err)
+		return err
 	}
 	command.Bind(gateway, &c.outputFlag)
 	return nil
@@ -51,6 +51,9 @@ func (c *connectorsCommand) AfterApply(command *kong.Context) error {
 func called(err error) error {
 	if e, ok := errors.AsType[*client.Error](err); ok && (e.Code == http.StatusBadRequest || e.Code == http.StatusUnprocessableEntity) {
 		return usageError{err}
+	}
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Code == http.StatusUnauthorized {
+		return badUsage("%w; set "+tokenVariable+", or name the data folder of a gateway on this machine with --data", err)
 	}
 	e, ok := errors.AsType[*oms.Error](err)
 	switch {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/omconnect/omconnect/rest/client"
 )
 
 // healthCommand is omconnect health, for orchestrators: an image with nothing
@@ -13,15 +11,16 @@ import (
 type healthCommand struct {
 	outputFlag
 
-	URL     string        `env:"OMCONNECT_URL" default:"${url}" help:"Address of the gateway."`
+	callFlags
+
 	Timeout time.Duration `default:"5s" help:"How long to wait for an answer."`
 }
 
 // Run asks the gateway whether it is up.
 func (c *healthCommand) Run(ctx context.Context, s *streams) error {
-	gateway, err := client.New(c.URL)
+	gateway, err := c.client()
 	if err != nil {
-		return usageError{fmt.Errorf("--url: %w", err)}
+		return err
 	}
 	if c.Timeout <= 0 {
 		return badUsage("--timeout: %v is not positive", c.Timeout)

@@ -13,7 +13,6 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/omconnect/omconnect/connect"
-	"github.com/omconnect/omconnect/rest/client"
 )
 
 // completionCommand is omconnect completion.
@@ -155,7 +154,8 @@ func (c completer) argument(ctx context.Context, node *kong.Node, n int, word, u
 
 // connectors offers the connectors of the gateway, if one answers.
 func (c completer) connectors(ctx context.Context, word, url string) {
-	gateway, err := client.New(cmp.Or(url, os.Getenv("OMCONNECT_URL"), defaultURL))
+	call := callFlags{URL: cmp.Or(url, os.Getenv("OMCONNECT_URL"), defaultURL), Data: os.Getenv("OMCONNECT_DATA")}
+	gateway, err := call.client()
 	if err != nil {
 		return
 	}

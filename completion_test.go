@@ -55,7 +55,7 @@ func TestCompletionOffersWhatFits(t *testing.T) {
 		{[]string{"completion", ""}, []string{"bash", "zsh", "fish"}},
 		{[]string{"validate", ""}, nil}, // a file, which is the shell's to offer
 		{[]string{"nonsense", "x", ""}, []string{
-			"run", "connectors", "validate", "test", "plugins", "new", "send", "receive", "state", "health", "completion", "version",
+			"run", "connectors", "validate", "test", "plugins", "new", "send", "receive", "state", "token", "health", "completion", "version",
 		}},
 		{[]string{"connectors", "--url", url, "pause", ""}, names},
 		{[]string{"connectors", "--url=" + url, "status", names[0][:1]}, startingWith(names, names[0][:1])},

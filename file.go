@@ -20,6 +20,7 @@ type configFile struct {
 	state          string
 	data           string
 	listen         string
+	tokens         string
 	cluster        string
 	retentionMS    string
 	retentionBytes string
@@ -39,7 +40,7 @@ type connectorEntry struct {
 var sections = []string{"rest", "retention", "cluster", "secrets", "files", "network"}
 
 // later are the keys, or beginnings of keys, that a version to come has.
-var later = []string{"secrets.", "files.root", "network.allow", "rest.tokens", "rest.tls"}
+var later = []string{"secrets.", "files.root", "network.allow", "rest.tls"}
 
 // readConfigFile reads gateway.yaml. Everything that is wrong with it is added
 // to ps; what it returns is then good for finding further problems only.
@@ -104,6 +105,9 @@ func (f *configFile) readValues(values oms.KeyValue, ps *problems) {
 	f.data = r.String("data", "")
 	f.listen = r.String("rest.listen", "")
 	f.cluster = r.String("cluster.name", "")
+	if f.tokens = r.String("rest.tokens", ""); f.tokens != "" && f.tokens != tokensAuto { // which is not quoted
+		r.Problem("rest.tokens", "must be auto: the token is made at the first start, in the file token of the data folder")
+	}
 	if r.Has("retention.ms") {
 		r.Millis("retention.ms")
 	}

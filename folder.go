@@ -18,6 +18,7 @@ const (
 	lockFile    = "lock"       // held as long as the gateway runs; has its process id
 	gatewayFile = "gateway.id" // who this gateway is to others
 	storeFile   = "state.id"   // which store it knows
+	tokenFile   = "token"      // what calls of the API need, with rest.tokens: auto
 	folderMode  = 0o700        // positions and payloads are nobody else's
 	fileMode    = os.FileMode(0o600)
 )

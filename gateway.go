@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -31,6 +32,7 @@ type gateway struct {
 	untilIdle    bool
 	brokerChange connect.BrokerChange // --broker-changed
 	streams      *streams
+	token        string      // that calls of the API need; "" if none
 	line         *statusLine // where logger writes to
 	logger       *slog.Logger
 }
@@ -56,7 +58,12 @@ func (g *gateway) run(ctx context.Context) (err error) {
 	}
 	defer func() { closing("data folder", folder.close) }()
 
-	ln, err := rest.Listen(ctx, g.settings.listen)
+	if g.settings.tokens == tokensAuto {
+		if g.token, err = folder.token(); err != nil {
+			return err
+		}
+	}
+	ln, err := rest.Listen(ctx, g.settings.listen, g.token != "")
 	if err != nil {
 		return unlessStopped(ctx, listenError(err))
 	}
@@ -97,14 +104,18 @@ func unlessStopped(ctx context.Context, err error) error {
 
 // serve runs the API, and the connectors as soon as the store answers.
 func (g *gateway) serve(ctx context.Context, folder *dataFolder, ln net.Listener, store offsets.Store, brokers *connect.Brokers) (err error) {
-	worker := ln.Addr().String()
+	worker := workerAddress(ln)
 	place := g.newMembership(store, folder.id, worker)
 	defer func() { place.leave(ctx) }() // when nothing runs here any more
 	brokers.Guard(place.admit)
 	catalog := connect.NewCatalog(store, g.plugins, brokers, g.logger)
-	entrance := &gate{next: rest.New(rest.Options{Catalog: catalog, Version: Version, Worker: worker, Logger: g.logger})}
+	options := rest.Options{Catalog: catalog, Version: Version, Worker: worker, Logger: g.logger}
+	if g.token != "" {
+		options.Tokens = []string{g.token}
+	}
+	entrance := &gate{next: rest.New(options)}
 	api := start(ctx, func(ctx context.Context) error { return rest.Serve(ctx, ln, entrance, g.logger) })
-	g.logger.Info("REST API answers", "url", "http://"+worker)
+	g.logAddress(ln, folder)
 
 	if err := g.prepare(ctx, folder, store, place, brokers, catalog); err != nil {
 		return errors.Join(unlessStopped(ctx, err), api.stop())
@@ -138,6 +149,20 @@ func (g *gateway) serve(ctx context.Context, folder *dataFolder, ln net.Listener
 	case <-connectors.ended:
 	}
 	return errors.New("a part of the gateway ended by itself") // its own error is joined
+}
+
+// logAddress says where the API answers, and where the token is that it asks
+// for. The token itself stands in no log.
+func (g *gateway) logAddress(ln net.Listener, folder *dataFolder) {
+	log := g.logger.With("url", "http://"+workerAddress(ln))
+	if g.token == "" {
+		log.Info("REST API answers")
+		return
+	}
+	log.Info("REST API answers", "token_file", filepath.Join(folder.path, tokenFile))
+	if addr, ok := ln.Addr().(*net.TCPAddr); ok && !addr.IP.IsLoopback() {
+		log.Warn("other machines reach the REST API, and there is no TLS: keep the network between to those who may read the token")
+	}
 }
 
 // prepare waits for the store, opens the brokers, and makes the connectors of

@@ -21,7 +21,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected outputs in testdata")
 
 func TestMain(m *testing.M) {
-	for _, name := range []string{"BROKER", "STATE", "DATA", "LISTEN", "URL"} {
+	for _, name := range []string{"BROKER", "STATE", "DATA", "LISTEN", "TOKENS", "URL", "TOKEN"} {
 		os.Unsetenv("OMCONNECT_" + name) // a developer's own
 	}
 	if os.Getenv(asProgram) != "" {

@@ -28,6 +28,7 @@ type gatewayFlags struct {
 	State  string `env:"OMCONNECT_STATE" placeholder:"URL" help:"Where positions and definitions are kept: embedded (the default), or redis[s]://host:port/db."`
 	Data   string `env:"OMCONNECT_DATA" placeholder:"DIR" help:"Folder of the gateway's own files; ./data by default."`
 	Listen string `env:"OMCONNECT_LISTEN" placeholder:"HOST:PORT" help:"Address of the REST API; 127.0.0.1:8083 by default."`
+	Tokens string `env:"OMCONNECT_TOKENS" enum:",auto" default:"" placeholder:"auto" help:"auto has calls of the REST API need a token. The first start makes it, in the file token of the data folder."`
 }
 
 // settings are everything that a gateway is told, in the order of precedence
@@ -40,6 +41,7 @@ type settings struct {
 	cluster    string // the namespace in a store that installations share
 	data       string
 	listen     string
+	tokens     string // "" or tokensAuto
 	connectors []connectorEntry
 }
 
@@ -59,6 +61,7 @@ func loadSettings(flags gatewayFlags, path string, plugins *connect.Plugins) (*s
 		state:      cmp.Or(flags.State, f.state, embeddedName),
 		data:       cmp.Or(flags.Data, f.data, defaultData),
 		listen:     cmp.Or(flags.Listen, f.listen, defaultListen),
+		tokens:     cmp.Or(flags.Tokens, f.tokens),
 		cluster:    f.cluster,
 		connectors: f.connectors,
 	}

@@ -61,7 +61,7 @@ func dump(s *settings) string {
 	for _, name := range slices.Sorted(maps.Keys(s.brokers)) {
 		fmt.Fprintf(&b, "broker %q: %s\n", name, s.brokers[name])
 	}
-	fmt.Fprintf(&b, "opened: %q\nstate: %s\ncluster: %q\ndata: %s\nlisten: %s\n", s.opened, s.state, s.cluster, s.data, s.listen)
+	fmt.Fprintf(&b, "opened: %q\nstate: %s\ncluster: %q\ndata: %s\nlisten: %s\ntokens: %q\n", s.opened, s.state, s.cluster, s.data, s.listen, s.tokens)
 	for _, c := range s.connectors {
 		fmt.Fprintf(&b, "connector %q from %s\n", c.Name, c.Origin)
 		for _, key := range c.Config.Keys() {

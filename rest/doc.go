@@ -13,8 +13,9 @@
 //
 // # Safety
 //
-// [Listen] refuses addresses that other machines reach: there are no tokens
-// yet. Pages of other sites can neither write, by their origin, nor read, by
+// [Listen] refuses addresses that other machines reach, unless calls need a
+// token: as Bearer, or as the password of Basic with any user. /health needs
+// none. There is no TLS yet. Pages of other sites can neither write, by their origin, nor read, by
 // the host that they name. Bodies, headers and times are bounded. Nothing of a
 // request's body stands in an error but its keys, and the log has neither
 // bodies nor query strings.

@@ -43,7 +43,7 @@ func (a *api) gatewayRoutes(h huma.API) {
 		summary: "What answers here",
 	}, a.about)
 	add(a, h, route{
-		id: "health", method: http.MethodGet, path: "/health", success: http.StatusOK,
+		id: "health", method: http.MethodGet, path: healthPath, success: http.StatusOK,
 		summary: "Whether the process is up", detail: "It asks neither store nor broker: a gateway waits for both, and is not mended by being started again.",
 	}, a.health)
 	add(a, h, route{

@@ -21,6 +21,7 @@ func (a *api) protect(h http.Handler) http.Handler {
 	h = trimSlash(h)
 	h = boundBody(h)
 	h = csrf.Handler(h)
+	h = a.authenticate(h)
 	h = a.checkHost(h)
 	h = setHeaders(h)
 	return a.observe(h)

@@ -33,6 +33,7 @@ type Options struct {
 	Catalog Catalog
 	Version string       // of the gateway
 	Worker  string       // the gateway's address, such as 127.0.0.1:8083
+	Tokens  []string     // a call needs one of them; with none, nobody needs one
 	Logger  *slog.Logger // slog.Default() if nil
 }
 
@@ -41,6 +42,7 @@ type api struct {
 	catalog Catalog
 	version string
 	worker  string
+	tokens  []string
 	logger  *slog.Logger
 	openAPI []byte
 }
@@ -58,7 +60,7 @@ func newAPI(o Options) *api {
 	if o.Worker == "" {
 		o.Worker = "omconnect" // clients want it to be there
 	}
-	return &api{catalog: o.Catalog, version: o.Version, worker: o.Worker, logger: o.Logger}
+	return &api{catalog: o.Catalog, version: o.Version, worker: o.Worker, tokens: o.Tokens, logger: o.Logger}
 }
 
 // router returns the routes, and makes their description.
@@ -82,6 +84,7 @@ func (a *api) router() *chi.Mux {
 	a.gatewayRoutes(h)
 	a.connectorRoutes(h)
 	a.controlRoutes(h)
+	a.describeTokens(h.OpenAPI())
 	a.openAPI = describe(h.OpenAPI())
 	return mux
 }

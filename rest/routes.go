@@ -19,7 +19,7 @@ type route struct {
 	summary string
 	detail  string
 	success int
-	fails   []int             // beside 400, 403, 413, 500
+	fails   []int             // beside 400, 403, 413, 500, and 401 where there are tokens
 	body    *huma.RequestBody // that the request's Resolve reads
 	answers map[string]*huma.Response
 }
@@ -42,7 +42,11 @@ func add[I, O any](a *api, h huma.API, r route, handle func(context.Context, *I)
 		op.Responses = make(map[string]*huma.Response)
 	}
 	problem := h.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Error](), true, "")
-	for _, status := range append([]int{400, 403, 413, 500}, r.fails...) {
+	always := []int{400, 403, 413, 500}
+	if len(a.tokens) > 0 && r.path != healthPath {
+		always = append(always, 401)
+	}
+	for _, status := range append(always, r.fails...) {
 		op.Responses[strconv.Itoa(status)] = jsonResponse(http.StatusText(status), problem)
 	}
 	huma.Register(h, op, func(ctx context.Context, in *I) (*O, error) {

@@ -28,24 +28,15 @@ const (
 	cutTimeout   = 5 * time.Second
 )
 
-// Listen listens on host:port, which must be an address that only this
-// machine reaches: the API has no access control yet. Port 0 takes a free one.
-func Listen(ctx context.Context, addr string) (net.Listener, error) {
+// Listen listens on host:port. Unless calls need a token, it must be an address
+// that only this machine reaches. Port 0 takes a free one.
+func Listen(ctx context.Context, addr string, tokens bool) (net.Listener, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, listenError(addr, oms.ErrInvalid, fmt.Errorf("%w; write host:port, such as 127.0.0.1:8083", err))
 	}
-	if host == "" {
-		return nil, exposed(addr, "it stands for all addresses of this machine")
-	}
-	resolved, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return nil, listenError(addr, oms.ErrInvalid, fmt.Errorf("the host is not known: %w", err))
-	}
-	for _, ip := range resolved {
-		if !ip.Unmap().IsLoopback() {
-			return nil, exposed(addr, "other machines reach "+ip.String())
-		}
+	if err := checkReach(ctx, addr, host, tokens); err != nil {
+		return nil, err
 	}
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	switch {
@@ -60,8 +51,29 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	return nil, listenError(addr, oms.ErrInvalid, err)
 }
 
+// checkReach refuses a host that is not known, and, unless calls need a token,
+// one that other machines reach.
+func checkReach(ctx context.Context, addr, host string, tokens bool) error {
+	if host == "" {
+		if tokens {
+			return nil
+		}
+		return exposed(addr, "it stands for all addresses of this machine")
+	}
+	resolved, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return listenError(addr, oms.ErrInvalid, fmt.Errorf("the host is not known: %w", err))
+	}
+	for _, ip := range resolved {
+		if !tokens && !ip.Unmap().IsLoopback() {
+			return exposed(addr, "other machines reach "+ip.String())
+		}
+	}
+	return nil
+}
+
 func exposed(addr, why string) error {
-	return listenError(addr, oms.ErrDenied, fmt.Errorf("%s, and the API has no access control yet; use a loopback address such as 127.0.0.1:8083", why))
+	return listenError(addr, oms.ErrDenied, fmt.Errorf("%s, and nobody needs a token; have calls need one with rest.tokens: auto, or use a loopback address such as 127.0.0.1:8083", why))
 }
 
 func listenError(addr string, code oms.Code, err error) error {

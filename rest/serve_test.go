@@ -18,21 +18,21 @@ import (
 
 func TestListenRefusesWhatOtherMachinesReach(t *testing.T) {
 	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:0", "[2001:db8::1]:0"} {
-		ln, err := rest.Listen(t.Context(), addr)
+		ln, err := rest.Listen(t.Context(), addr, false)
 		if err == nil {
 			ln.Close()
 		}
-		if !errors.Is(err, oms.ErrDenied) || !strings.Contains(err.Error(), "no access control") || !strings.Contains(err.Error(), "127.0.0.1:8083") {
+		if !errors.Is(err, oms.ErrDenied) || !strings.Contains(err.Error(), "nobody needs a token") || !strings.Contains(err.Error(), "127.0.0.1:8083") {
 			t.Errorf("%s: got %v, want it refused with a hint", addr, err)
 		}
 	}
 	for _, addr := range []string{"", "8083", "127.0.0.1", "127.0.0.1:http:x", "127.0.0.1:99999"} {
-		if _, err := rest.Listen(t.Context(), addr); !errors.Is(err, oms.ErrInvalid) {
+		if _, err := rest.Listen(t.Context(), addr, false); !errors.Is(err, oms.ErrInvalid) {
 			t.Errorf("%q: got %v, want ErrInvalid", addr, err)
 		}
 	}
 	for _, addr := range []string{"127.0.0.1:0", "localhost:0", "127.1.2.3:0"} {
-		ln, err := rest.Listen(t.Context(), addr)
+		ln, err := rest.Listen(t.Context(), addr, false)
 		if err != nil {
 			t.Errorf("%s: %v", addr, err)
 			continue
@@ -45,7 +45,7 @@ func TestPortInUseIsExplained(t *testing.T) {
 	ln := listen(t)
 	defer ln.Close()
 	addr := ln.Addr().String()
-	_, err := rest.Listen(t.Context(), addr)
+	_, err := rest.Listen(t.Context(), addr, false)
 	if !errors.Is(err, oms.ErrUnavailable) || !strings.Contains(err.Error(), addr) || !strings.Contains(err.Error(), "choose another port") {
 		t.Errorf("got %v, want it to name %s and say what to do", err, addr)
 	}
@@ -53,7 +53,7 @@ func TestPortInUseIsExplained(t *testing.T) {
 
 func listen(t *testing.T) net.Listener {
 	t.Helper()
-	ln, err := rest.Listen(t.Context(), "127.0.0.1:0")
+	ln, err := rest.Listen(t.Context(), "127.0.0.1:0", false)
 	if err != nil {
 		t.Fatal(err)
 	}

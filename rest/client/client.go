@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -25,8 +26,9 @@ const maxAnswer = 64 << 20
 
 // A Client calls one gateway. It is safe for concurrent use.
 type Client struct {
-	base *url.URL
-	http *http.Client
+	base  *url.URL
+	token string
+	http  *http.Client
 }
 
 // New returns a client of the gateway at an address: host:port, or an http or
@@ -57,6 +59,21 @@ func New(address string) (*Client, error) {
 		Timeout:       timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the API has none
 	}}, nil
+}
+
+// WithToken returns a client that sends the token that the gateway asks for;
+// with "" it sends none.
+func (c *Client) WithToken(token string) *Client {
+	with := *c
+	with.token = token
+	return &with
+}
+
+// Local reports whether the gateway's address can only be one of this machine.
+func (c *Client) Local() bool {
+	host := c.base.Hostname()
+	addr, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && addr.Unmap().IsLoopback()
 }
 
 // Address returns the gateway's address, for messages.
@@ -97,6 +114,9 @@ func (c *Client) call(ctx context.Context, method string, path []string, query u
 		return fmt.Errorf("make the request: %w", err)
 	}
 	req.Header.Set("Accept", "application/json")
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
 	if sent != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
