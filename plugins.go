@@ -3,7 +3,8 @@ package omconnect
 // The drivers, connectors and transforms that come with the gateway register themselves. A
 // main of one's own adds to them by importing more.
 import (
-	_ "github.com/omconnect/omconnect/connect/file" // each of these
+	_ "github.com/omconnect/omconnect/connect/broker" // each of these
+	_ "github.com/omconnect/omconnect/connect/file"
 	_ "github.com/omconnect/omconnect/connect/generator"
 	_ "github.com/omconnect/omconnect/connect/log"
 	_ "github.com/omconnect/omconnect/connect/sql"

@@ -105,6 +105,13 @@ func (c *Catalog) definition(req Request) (offsets.Definition, error) {
 		slices.SortStableFunc(problems, func(a, b oms.KeyError) int { return strings.Compare(a.Key, b.Key) })
 		return def, slices.CompactFunc(problems, func(a, b oms.KeyError) bool { return a == b })
 	}
+	notes, err := c.checkBeside(p, config)
+	if err != nil {
+		return def, err
+	}
+	for _, n := range notes {
+		c.logger.Warn("about the brokers of a connector", "connector", req.Name, "note", n)
+	}
 	for _, w := range warnings {
 		c.logger.Warn("configuration key ignored", "connector", req.Name, "warning", w)
 	}
@@ -145,23 +152,17 @@ func (c *Catalog) Create(ctx context.Context, req Request) (Info, error) {
 	return c.info(def, nil), nil
 }
 
-// ensureGroup makes the group of a sink right when it is defined, so that it
-// misses no message that is sent from now on. Where the broker is away now,
-// the runtime does it before the sink or a source starts.
+// ensureGroup makes the groups that a connector reads as right when it is
+// defined, so that it misses no message that is sent from now on. Where the
+// broker is away now, the runtime does it before it or a source starts.
 func (c *Catalog) ensureGroup(ctx context.Context, def offsets.Definition) {
-	p, err := c.plugins.Lookup(def.Config["connector.class"])
-	if err != nil || p.Kind != KindSink {
-		return
-	}
-	s, err := readSettings(def.Name, p, def.Config)
-	if err != nil {
-		return
-	}
 	const patience = 5 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if err := ensureGroup(ctx, c.brokers, s); err != nil {
-		c.logger.Warn("the sink's group is not there yet", "connector", def.Name, "group", s.group, "error", err)
+	for _, r := range readings(c.plugins, def) {
+		if err := ensureReading(ctx, c.store, c.plugins, c.brokers, r); err != nil {
+			c.logger.Warn("the connector's group is not there yet", "connector", def.Name, "group", r.Group, "error", err)
+		}
 	}
 }
 

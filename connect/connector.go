@@ -72,6 +72,15 @@ type Committed interface {
 	Committed(ctx context.Context, positions []oms.Origin) error
 }
 
+// A Backlogged source knows better than by an empty Poll whether there is more
+// to read now.
+type Backlogged interface {
+	// HasBacklog is called after a Poll that returned nothing, once all that
+	// was read is committed. While it returns true, the source does not count
+	// as idle.
+	HasBacklog(ctx context.Context) (bool, error)
+}
+
 // A Splitter divides the connector's work into tasks.
 type Splitter interface {
 	// Split returns the configuration of each task, at most limit and at least
@@ -164,8 +173,11 @@ type Env struct {
 	Tasks     int
 	Config    oms.KeyValue // what OnStart will get
 	Logger    *slog.Logger // names connector and task already
-	// Broker returns a client of a broker that gateway.yaml names, "" for the
-	// connector's own. It is shared; a connector never closes it.
+	// Broker returns a client of a broker that gateway.yaml names, or of an
+	// access point; DefaultBroker is the connector's own. It is shared; a
+	// connector never closes it. The groups of all connectors that read from
+	// another broker than its own exist when it returns, where a message that
+	// is sent before would be lost to them.
 	Broker func(ctx context.Context, name string) (*oms.Client, error)
 	// Fail ends the task with an error found outside of Poll and Put. It may
 	// be called from any goroutine; the first error counts.

@@ -10,7 +10,7 @@ import (
 // consume opens a consumer and feeds the sink with it until soft is done.
 func (s *sinkRun) consume(soft, hard context.Context, client *oms.Client, cfg oms.ReceiverConfig) (err error) {
 	s.begin()
-	if err := ensureGroup(soft, s.t.rt.opts.Brokers, s.t.set); err != nil {
+	if err := ensureGroup(soft, s.t.rt.opts, s.t.set); err != nil {
 		return ignoreStop(soft, &Outcome{Stage: StageFetch, Err: err})
 	}
 	var run func() error

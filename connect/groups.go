@@ -3,14 +3,32 @@ package connect
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/omconnect/omconnect/offsets"
 	"github.com/omconnect/omconnect/oms"
 )
 
+// A Reading is a group that a connector reads topics of a broker as.
+type Reading struct {
+	Broker string // its name or access point, DefaultBroker for the gateway's
+	Group  string
+	Topics []string
+	Start  oms.Start
+}
+
+// reading is what the runtime itself reads for a sink.
+func (s settings) reading() Reading {
+	return Reading{Broker: s.broker, Group: s.group, Topics: s.topics, Start: s.start}
+}
+
 // ensureGroup makes the group of a sink, where the broker has groups to make.
-func ensureGroup(ctx context.Context, brokers *Brokers, s settings) error {
-	client, err := brokers.Client(ctx, s.broker)
+func ensureGroup(ctx context.Context, opts Options, s settings) error {
+	return ensureReading(ctx, opts.Store, opts.Plugins, opts.Brokers, s.reading())
+}
+
+func ensureReading(ctx context.Context, store offsets.Definitions, plugins *Plugins, brokers *Brokers, r Reading) error {
+	client, err := brokers.Client(ctx, r.Broker)
 	if err != nil {
 		return err
 	}
@@ -21,12 +39,46 @@ func ensureGroup(ctx context.Context, brokers *Brokers, s settings) error {
 	if err != nil {
 		return err
 	}
-	return groups.EnsureGroup(ctx, s.group, s.topics, s.start)
+	if err := ensureTopics(ctx, store, plugins, brokers, client, r); err != nil {
+		return err
+	}
+	return groups.EnsureGroup(ctx, r.Group, r.Topics, r.Start)
 }
 
-// ensureReaders makes the groups of all defined sinks of a broker, paused and
-// stopped ones too, where a message that is sent before its group exists would
-// be lost to it.
+// ensureTopics makes those topics of a reading that are missing and that a
+// source is defined for, as that source is told to. A group that comes before
+// the source would have them made with the broker's own numbers.
+func ensureTopics(ctx context.Context, store offsets.Definitions, plugins *Plugins, brokers *Brokers, client *oms.Client, r Reading) error {
+	if !client.Capabilities().Has(oms.CreateTopic) {
+		return nil
+	}
+	defs, err := store.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range defs {
+		p, err := plugins.Lookup(d.Config["connector.class"])
+		if err != nil || p.Kind != KindSource || d.Deleted {
+			continue
+		}
+		s, err := readSettings(d.Name, p, d.Config)
+		if err != nil || !s.createTopics || s.partitions == 0 && s.replication == 0 || !slices.Contains(r.Topics, s.topic) ||
+			brokers.accessPoint(s.broker) != brokers.accessPoint(r.Broker) {
+			continue
+		}
+		// What does not pass by itself is the source's to fail with: the topic
+		// may be there, and a reader needs no right to make it.
+		err = client.EnsureTopic(ctx, oms.TopicSpec{Name: s.topic, Partitions: s.partitions, ReplicationFactor: s.replication})
+		if oms.IsTemporary(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// ensureReaders makes the groups of all defined connectors that read from a
+// broker, paused and stopped ones too, where a message that is sent before its
+// group exists would be lost to it.
 func ensureReaders(ctx context.Context, store offsets.Definitions, plugins *Plugins, brokers *Brokers, broker string) error {
 	caps, err := brokers.Capabilities(broker)
 	if err != nil || caps.Has(oms.Backlog) {
@@ -37,17 +89,35 @@ func ensureReaders(ctx context.Context, store offsets.Definitions, plugins *Plug
 		return err
 	}
 	for _, d := range defs {
-		p, err := plugins.Lookup(d.Config["connector.class"])
-		if err != nil || p.Kind != KindSink || d.Deleted {
-			continue
-		}
-		s, err := readSettings(d.Name, p, d.Config)
-		if err != nil || s.broker != broker {
-			continue
-		}
-		if err := ensureGroup(ctx, brokers, s); err != nil {
-			return fmt.Errorf("make the group of sink %s first: %w", d.Name, err)
+		for _, r := range readings(plugins, d) {
+			if brokers.accessPoint(r.Broker) != brokers.accessPoint(broker) {
+				continue
+			}
+			if err := ensureReading(ctx, store, plugins, brokers, r); err != nil {
+				return fmt.Errorf("make the group of connector %s first: %w", d.Name, err)
+			}
 		}
 	}
 	return nil
+}
+
+// readings returns the groups that a connector reads as: that of a sink, and
+// those that its plugin names.
+func readings(plugins *Plugins, d offsets.Definition) []Reading {
+	p, err := plugins.Lookup(d.Config["connector.class"])
+	if err != nil || d.Deleted {
+		return nil
+	}
+	var all []Reading
+	if p.Kind == KindSink {
+		s, err := readSettings(d.Name, p, d.Config)
+		if err != nil {
+			return nil
+		}
+		all = append(all, s.reading())
+	}
+	if own := p.Def.Complete(d.Config); p.Reads != nil && p.Def.Validate(own) == nil {
+		all = append(all, p.Reads(d.Name, own)...)
+	}
+	return all
 }

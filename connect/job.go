@@ -120,10 +120,14 @@ func (t *task) setUp(ctx context.Context, sess *session) error {
 	env := Env{
 		Connector: t.owner.Connector, Task: t.owner.Task, Tasks: t.tasks, Config: t.config.Clone(), Logger: t.logger,
 		Broker: func(ctx context.Context, name string) (*oms.Client, error) {
+			opts := t.rt.opts
 			if name == DefaultBroker {
-				name = t.set.broker
+				return opts.Brokers.Client(ctx, t.set.broker)
 			}
-			return t.rt.opts.Brokers.Client(ctx, name)
+			if err := ensureReaders(ctx, opts.Store, opts.Plugins, opts.Brokers, name); err != nil {
+				return nil, err
+			}
+			return opts.Brokers.Client(ctx, name)
 		},
 		Fail: func(err error) {
 			if err == nil {

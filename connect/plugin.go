@@ -26,6 +26,16 @@ type Plugin struct {
 	// Needs returns the capabilities without which a configuration cannot
 	// run. Nil means that there are none.
 	Needs func(config oms.KeyValue) []oms.Need
+	// Beside checks what concerns brokers that a connector reaches beside its
+	// own, by Env.Broker. It gets the whole configuration, the runtime's keys
+	// and all defaults included, and facts tells of a broker by its name or
+	// access point, of the connector's own by DefaultBroker. The notes are
+	// logged when the connector is created. It does no I/O. Nil checks nothing.
+	Beside func(config oms.KeyValue, facts func(broker string) (BrokerFacts, error)) (notes []string, err error)
+	// Reads returns the groups that a connector of that name reads as by
+	// itself: no message is sent past them before they exist. Nil means that
+	// there are none.
+	Reads func(name string, config oms.KeyValue) []Reading
 	// New makes an instance for one task. It does no I/O.
 	New func(Env) (Connector, error)
 }

@@ -118,7 +118,7 @@ func (r *sourceRun) read(reading, sending context.Context) error {
 		default:
 			return &Outcome{Stage: StagePoll, Err: err}
 		}
-		r.noteQuiet(len(msgs) == 0)
+		r.noteQuiet(reading, len(msgs) == 0)
 		idle.wait(reading, len(msgs))
 	}
 	return nil
@@ -126,9 +126,18 @@ func (r *sourceRun) read(reading, sending context.Context) error {
 
 // noteQuiet tells whether the source has nothing more for now, and everything
 // before is committed.
-func (r *sourceRun) noteQuiet(empty bool) {
+func (r *sourceRun) noteQuiet(ctx context.Context, empty bool) {
 	unconfirmed, waiting, _ := r.tracker.load()
-	r.t.quiet.Store(empty && unconfirmed == 0 && waiting == 0)
+	quiet := empty && unconfirmed == 0 && waiting == 0
+	if source, ok := r.inst.conn.(Backlogged); ok && quiet {
+		more := false
+		err := r.inst.call(ctx, "HasBacklog", hookBound, func(ctx context.Context) (err error) {
+			more, err = source.HasBacklog(ctx)
+			return err
+		})
+		quiet = err == nil && !more // a broker that does not answer keeps it from being known
+	}
+	r.t.quiet.Store(quiet)
 }
 
 // room waits while too much is confirmed and not committed, as when the store

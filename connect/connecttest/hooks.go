@@ -70,12 +70,13 @@ func checkOptionalMethods(ctx context.Context, b *bench) {
 	c := b.create(ctx).conn
 	_, positioned := c.(connect.Positioned)
 	_, committed := c.(connect.Committed)
+	_, backlogged := c.(connect.Backlogged)
 	_, splitter := c.(connect.Splitter)
 	_, resumer := c.(connect.Resumer)
 	_, flusher := c.(connect.Flusher)
 	_, tombstones := c.(connect.TombstoneHandler)
 	for name, fits := range map[string]bool{
-		"Seek": positioned, "Committed": committed, "Split": splitter, "OnResume": resumer, "Flush": flusher, "HandlesTombstones": tombstones,
+		"Seek": positioned, "Committed": committed, "HasBacklog": backlogged, "Split": splitter, "OnResume": resumer, "Flush": flusher, "HandlesTombstones": tombstones,
 	} {
 		if m, has := reflect.TypeOf(c).MethodByName(name); has && !fits {
 			fail("the method %s of %T is a %v, which is not that of package connect", name, c, m.Type)
