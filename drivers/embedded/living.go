@@ -20,7 +20,7 @@ func (r *roster) present(ctx context.Context, id, inbox string) bool {
 	return !r.former(id) && r.answers(ctx, inbox, id)
 }
 
-// here reports whether a member is one of this session's receivers.
+// here reports whether a member is one of the roster's own receivers.
 func (r *roster) here(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -37,7 +37,7 @@ func (r *roster) here(id string) bool {
 // answer, may have left an entry or a lease behind.
 const gone = "gone"
 
-// vouch answers for the members of this session.
+// vouch answers for the receivers of the session.
 func (r *roster) vouch(_ string, m *nats.Msg) {
 	var answer []byte
 	if !r.here(string(m.Data)) {

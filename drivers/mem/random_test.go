@@ -101,7 +101,7 @@ func (h *history) deliver(m *oms.Message) {
 	var number int
 	fmt.Sscan(string(m.Body), &number)
 	if h.acked[string(m.Body)] {
-		h.Errorf("message %d came again after it was acknowledged in this session", number)
+		h.Errorf("message %d came again after its member had acknowledged it", number)
 	}
 	last, before := h.first[string(m.Key)]
 	if !before || number > last {
