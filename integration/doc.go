@@ -1,7 +1,7 @@
-// Package integration starts the real brokers and stores that tests need: a
-// server of their own on a free loopback port, in a folder of its own, stopped
-// by its process id. It needs nothing but the programs on the PATH, which
-// setup.sh installs.
+// Package integration runs gateways as processes of their own, on real brokers
+// and stores, and ends them at chosen points. Its programs and tests start the
+// servers of package servers, which says how; what they need besides Go is
+// installed by setup.sh.
 //
 //   - [RedisURL] gives a test the address of some Redis, [NewRedis] one that the
 //     test may stop and kill.

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/omconnect/omconnect/integration/internal/process"
 )
 
 // The programs that the tests run, each made once: without the race detector,
@@ -83,7 +85,7 @@ type gateway struct {
 	args   []string
 	env    []string
 	bin    func() (string, error)
-	proc   *process
+	proc   *process.Process
 	output *transcript
 }
 
@@ -91,14 +93,15 @@ type gateway struct {
 // to its folder.
 func newGateway(t *testing.T, args ...string) *gateway {
 	t.Helper()
-	port, err := freePort(t.Context())
+	port, err := process.Reserve(t.Context(), 1) // it is stopped and started again
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gateway{t: t, name: "a", dir: t.TempDir(), addr: redisAddr(port), args: args, bin: program, output: new(transcript)}
+	t.Cleanup(func() { process.Release(port, 1) })
+	g := &gateway{t: t, name: "a", dir: t.TempDir(), addr: process.Addr(port), args: args, bin: program, output: new(transcript)}
 	t.Cleanup(func() {
 		if g.proc != nil {
-			g.proc.kill()
+			g.proc.Kill()
 		}
 		if t.Failed() {
 			t.Logf("gateway %s said:\n%s", g.name, tail(g.output.String(), 6000))
@@ -127,9 +130,9 @@ func (g *gateway) launch() {
 		g.t.Fatal(err)
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(g.t.Context()), bin, append([]string{"run", "--listen", g.addr}, g.args...)...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = g.dir, g.output, g.output, tied()
+	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = g.dir, g.output, g.output, process.Tied()
 	cmd.Env = append(append(os.Environ(), "OMCONNECT_CRASHER="+g.name), g.env...)
-	if g.proc, err = start(cmd); err != nil {
+	if g.proc, err = process.Start(cmd); err != nil {
 		g.t.Fatal(err)
 	}
 }
@@ -155,14 +158,14 @@ func (g *gateway) id() string {
 }
 
 // kill ends the process as kill -9 does.
-func (g *gateway) kill() { g.proc.kill() }
+func (g *gateway) kill() { g.proc.Kill() }
 
 // exit waits for the process to end and returns its exit code.
 func (g *gateway) exit() int {
 	g.t.Helper()
 	select {
-	case <-g.proc.exited:
-		return g.proc.cmd.ProcessState.ExitCode()
+	case <-g.proc.Exited():
+		return g.proc.State().ExitCode()
 	case <-time.After(2 * time.Minute):
 		g.t.Fatal("the gateway does not end")
 		return 0
@@ -172,7 +175,7 @@ func (g *gateway) exit() int {
 // term stops the process as an operator does.
 func (g *gateway) term() {
 	g.t.Helper()
-	if err := g.proc.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := g.proc.Signal(syscall.SIGTERM); err != nil {
 		g.t.Fatal(err)
 	}
 	if code := g.exit(); code != 0 {
@@ -190,8 +193,8 @@ func (g *gateway) until(what string, holds func() bool) {
 	defer again.Stop()
 	for !holds() {
 		select {
-		case <-g.proc.exited:
-			g.t.Fatalf("the gateway ended (%s) while waiting for %s", g.proc.cmd.ProcessState, what)
+		case <-g.proc.Exited():
+			g.t.Fatalf("the gateway ended (%s) while waiting for %s", g.proc.State(), what)
 		case <-deadline:
 			_, status := g.call(http.MethodGet, "/connectors?expand=omconnect", "")
 			g.t.Fatalf("waited %v in vain for %s; the connectors are %s\n%s", patience, what, status, g.stacks())
@@ -204,10 +207,10 @@ func (g *gateway) until(what string, holds func() bool) {
 func (g *gateway) stacks() string {
 	g.t.Helper()
 	from := len(g.output.String())
-	if err := g.proc.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+	if err := g.proc.Signal(syscall.SIGQUIT); err != nil {
 		return err.Error()
 	}
-	<-g.proc.exited
+	<-g.proc.Exited()
 	return g.output.String()[from:]
 }
 

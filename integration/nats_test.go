@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/omconnect/omconnect/integration/internal/process"
 )
 
 // newNATS starts a NATS server as a process of its own, which ends with the
@@ -18,21 +20,22 @@ func newNATS(t *testing.T) (addr string) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	for range 10 { // somebody may take the port meanwhile
-		port, err := freePort(t.Context())
+	for range 10 { // somebody who reserves nothing may take the port meanwhile
+		port, err := process.Reserve(t.Context(), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { process.Release(port, 1) })
 		said := new(transcript)
 		cmd := exec.CommandContext(context.WithoutCancel(t.Context()), bin, "nats-server", strconv.Itoa(port), dir)
-		cmd.Stderr, cmd.SysProcAttr = said, tied()
-		proc, err := start(cmd)
+		cmd.Stderr, cmd.SysProcAttr = said, process.Tied()
+		proc, err := process.Start(cmd)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if answers(t, proc, said) {
-			t.Cleanup(proc.kill)
-			return redisAddr(port)
+			t.Cleanup(proc.Kill)
+			return process.Addr(port)
 		}
 		t.Logf("the NATS server on port %d said:\n%s", port, said)
 	}
@@ -41,17 +44,17 @@ func newNATS(t *testing.T) (addr string) {
 }
 
 // answers waits until a NATS server is ready, or has ended.
-func answers(t *testing.T, proc *process, said *transcript) bool {
+func answers(t *testing.T, proc *process.Process, said *transcript) bool {
 	t.Helper()
-	deadline := time.After(startTimeout)
+	deadline := time.After(time.Minute)
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
 	for !strings.Contains(said.String(), "nats-server is ready") {
 		select {
-		case <-proc.exited:
+		case <-proc.Exited():
 			return false
 		case <-deadline:
-			proc.kill()
+			proc.Kill()
 			return false
 		case <-again.C:
 		}

@@ -118,7 +118,7 @@ func (g *gateway) crash(k kill) {
 func (g *gateway) wantKilled(k kill) {
 	g.t.Helper()
 	code := g.exit()
-	if ws, ok := g.proc.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !ws.Signaled() || ws.Signal() != syscall.SIGKILL {
+	if ws, ok := g.proc.State().Sys().(syscall.WaitStatus); !ok || !ws.Signaled() || ws.Signal() != syscall.SIGKILL {
 		g.t.Fatalf("the gateway ended (exit code %d) before it came to %s for the %d. time", code, k.point, k.n)
 	}
 }

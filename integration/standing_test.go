@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/omconnect/omconnect/integration"
+	"github.com/omconnect/omconnect/integration/servers"
 )
 
 func TestServersStandUntilTakenDown(t *testing.T) {
@@ -35,8 +36,7 @@ func TestUpReplacesAServerThatDied(t *testing.T) {
 	dir := t.TempDir()
 	url := up(t, dir)
 	conn := dial(t, hostOf(url))
-	pid, _ := remembered(t, dir)
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(remembered(t, dir).Programs[0].PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	waitClosed(t, conn)
@@ -45,27 +45,27 @@ func TestUpReplacesAServerThatDied(t *testing.T) {
 	}
 }
 
-// TestDownSparesAStranger: the remembered process id belongs to somebody else
-// by now, here to a Redis at another address and to no Redis at all.
+// TestDownSparesAStranger: the remembered process has ended, and its id belongs
+// to somebody else by now.
 func TestDownSparesAStranger(t *testing.T) {
-	mine, other := integration.NewRedis(t), integration.NewRedis(t)
+	other := integration.NewRedis(t)
 	for name, pid := range map[string]int{"other redis": other.PID(), "no redis": os.Getpid()} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			remember(t, dir, pid, mine.Addr())
+			mark := servers.Mark{Dir: filepath.Join(dir, "redis"), Addr: other.Addr()}
+			mark.Programs = []servers.ProgramMark{{Name: "redis", PID: pid}}
+			remember(t, dir, mark)
 			if err := integration.Down(t.Context(), dir); err != nil {
 				t.Fatal(err)
 			}
-			for _, r := range []*integration.Redis{mine, other} {
-				if got := say(t, r.Addr(), "PING"); got != "+PONG" {
-					t.Errorf("PING gets %q, want +PONG", got)
-				}
+			if got := say(t, other.Addr(), "PING"); got != "+PONG" {
+				t.Errorf("PING gets %q, want +PONG", got)
 			}
 		})
 	}
 }
 
-// TestDownForgetsNothingThatMayRun: that the server could not be asked does
+// TestDownForgetsNothingThatMayRun: that the server could not be ended does
 // not mean that it is gone.
 func TestDownForgetsNothingThatMayRun(t *testing.T) {
 	dir := t.TempDir()
@@ -94,9 +94,17 @@ func TestDamagedMemoryIsNotOverwritten(t *testing.T) {
 	}
 }
 
+func TestUpRefusesANameThatItDoesNotKnow(t *testing.T) {
+	_, err := integration.Up(t.Context(), t.TempDir(), "redis", "rabbit")
+	if err == nil || !strings.Contains(err.Error(), `"rabbit"`) || !strings.Contains(err.Error(), "rabbitmq") {
+		t.Errorf("got %v, want the wrong name and those that are known", err)
+	}
+}
+
+// up makes a Redis stand until the test ends, and returns its URL.
 func up(t *testing.T, dir string) string {
 	t.Helper()
-	url, err := integration.Up(t.Context(), dir)
+	found, err := integration.Up(t.Context(), dir, "redis")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,25 +113,19 @@ func up(t *testing.T, dir string) string {
 			t.Error(err)
 		}
 	})
-	return url
+	if len(found) != 1 || found[0].Name != integration.RedisEnv {
+		t.Fatalf("Up finds %v, want one Redis", found)
+	}
+	return found[0].Value
 }
 
 func hostOf(url string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(url, "redis://"), "/0")
 }
 
-type memory struct {
-	Redis struct {
-		PID  int    `json:"pid"`
-		Addr string `json:"addr"`
-	} `json:"redis"`
-}
-
-func remember(t *testing.T, dir string, pid int, addr string) {
+func remember(t *testing.T, dir string, mark servers.Mark) {
 	t.Helper()
-	var m memory
-	m.Redis.PID, m.Redis.Addr = pid, addr
-	data, err := json.Marshal(m)
+	data, err := json.Marshal(map[string]servers.Mark{"redis": mark})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,15 +134,15 @@ func remember(t *testing.T, dir string, pid int, addr string) {
 	}
 }
 
-func remembered(t *testing.T, dir string) (pid int, addr string) {
+func remembered(t *testing.T, dir string) servers.Mark {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, "brokers.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var m memory
-	if err := json.Unmarshal(data, &m); err != nil {
+	var all map[string]servers.Mark
+	if err := json.Unmarshal(data, &all); err != nil {
 		t.Fatal(err)
 	}
-	return m.Redis.PID, m.Redis.Addr
+	return all["redis"]
 }

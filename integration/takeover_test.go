@@ -73,7 +73,7 @@ func TestAStoppedProcessThatGoesOnIsFenced(t *testing.T) {
 		p.runsOn(p.b)
 
 		before, said := len(p.arrived()), len(p.a.output.String())
-		if err := p.a.proc.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		if err := p.a.proc.Signal(syscall.SIGCONT); err != nil {
 			t.Fatal(err)
 		}
 		p.a.says(said, "held by another owner: by "+p.b.id())

@@ -48,7 +48,7 @@ func NewRedis(tb testing.TB, args ...string) *Redis {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
-		if err := r.Stop(context.WithoutCancel(tb.Context())); err != nil {
+		if err := r.Close(context.WithoutCancel(tb.Context())); err != nil {
 			tb.Error(err)
 		}
 	})
