@@ -11,14 +11,20 @@ import (
 
 	_ "github.com/omconnect/omconnect/drivers/embedded"
 	"github.com/omconnect/omconnect/oms"
+	"github.com/omconnect/omconnect/oms/omstest"
 )
 
 func TestMain(m *testing.M) {
+	omstest.ServeMemberProcess()
 	if run, ok := children[childName()]; ok {
 		run()
 		return
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m,
+		// The server leaves a stream open that is being made while it shuts down.
+		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server.(*fileStore).flushStreamStateLoop"),
+		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"),
+	)
 }
 
 // bound is how long anything in these tests may take. It decides nothing on a

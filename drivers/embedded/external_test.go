@@ -1,16 +1,10 @@
 package embedded_test
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
-	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
@@ -88,9 +82,7 @@ func externalHarness(t *testing.T, s *externalServer, proxy *omstest.Proxy) *oms
 			Heal:            func(context.Context) error { proxy.Heal(); return nil },
 			KillConnections: func(context.Context) error { proxy.KillConnections(); return nil },
 		},
-		Child: func(ctx context.Context, topic, group string, acks int) (omstest.Child, error) {
-			return startMember(ctx, t, address, topic, group, acks)
-		},
+		Child:    omstest.MemberProcess(address),
 		Full:     os.Getenv("OMCONNECT_TEST_FULL") != "",
 		Patience: patience,
 	}
@@ -162,93 +154,4 @@ func trim(ctx context.Context, address string, user nats.Option, p oms.Partition
 		}
 		return nil
 	})
-}
-
-func init() { children["member"] = memberChild }
-
-// A memberProcess is a member of a group in another process.
-type memberProcess struct {
-	cmd   *exec.Cmd
-	acked chan []string // closed when the process has ended
-}
-
-func startMember(_ context.Context, t *testing.T, accessPoint, topic, group string, acks int) (omstest.Child, error) {
-	t.Helper()
-	cmd := child(t, "member", "OMCONNECT_TEST_POINT="+accessPoint, "OMCONNECT_TEST_TOPIC="+topic,
-		"OMCONNECT_TEST_GROUP="+group, "OMCONNECT_TEST_ACKS="+strconv.Itoa(acks))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	c := &memberProcess{cmd: cmd, acked: make(chan []string, 1)}
-	go func() {
-		defer close(c.acked)
-		lines := bufio.NewReader(out)
-		line, err := lines.ReadBytes('\n')
-		var bodies []string
-		if err == nil && json.Unmarshal(line, &bodies) == nil {
-			c.acked <- bodies
-		}
-		_, _ = io.Copy(io.Discard, lines) // until it is killed
-	}()
-	return c, nil
-}
-
-// Acked implements omstest.Child.
-func (c *memberProcess) Acked(ctx context.Context) ([]string, error) {
-	select {
-	case bodies, ok := <-c.acked:
-		if !ok {
-			return nil, errors.New("the process has ended without a word about what it acknowledged")
-		}
-		return bodies, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// Kill implements omstest.Child.
-func (c *memberProcess) Kill() error {
-	err := c.cmd.Process.Kill()
-	for range c.acked { // Wait closes what is being read
-	}
-	_ = c.cmd.Wait() // killed
-	return err
-}
-
-// memberChild is what the process does.
-func memberChild() {
-	check := func(err error) {
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "the other process:", err)
-			os.Exit(1)
-		}
-	}
-	ctx := context.Background()
-	acks, err := strconv.Atoi(os.Getenv("OMCONNECT_TEST_ACKS"))
-	check(err)
-	c, err := oms.Open(ctx, os.Getenv("OMCONNECT_TEST_POINT"))
-	check(err)
-	pc, err := c.NewPullConsumer(ctx, oms.ReceiverConfig{
-		Topics: []string{os.Getenv("OMCONNECT_TEST_TOPIC")}, Group: os.Getenv("OMCONNECT_TEST_GROUP"),
-	})
-	check(err)
-	acked := make([]string, 0, acks)
-	for len(acked) < acks {
-		msgs, err := pc.Receive(ctx, acks-len(acked), time.Minute)
-		check(err)
-		check(pc.Ack(ctx, msgs...))
-		acked = append(acked, bodies(msgs)...)
-	}
-	check(pc.Flush(ctx))
-	check(json.NewEncoder(os.Stdout).Encode(acked))
-	for { // hold whatever else comes
-		if _, err := pc.Receive(ctx, 1000, time.Minute); err != nil {
-			fmt.Fprintln(os.Stderr, "the other process holds no more:", err)
-		}
-	}
 }

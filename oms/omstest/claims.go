@@ -25,6 +25,10 @@ var (
 	}
 )
 
+// Capabilities returns all capabilities that a driver may claim: operations,
+// then features of messages, then guarantees.
+func Capabilities() []oms.Capability { return slices.Clone(everyCapability) }
+
 // A modest driver claims less than it can do.
 type modest struct {
 	oms.Driver

@@ -4,6 +4,11 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/omconnect/omconnect/oms/omstest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	omstest.ServeMemberProcess()
+	goleak.VerifyTestMain(m)
+}

@@ -52,6 +52,9 @@ func checkTopics(b *bench) {
 // deletes checks that deleting a topic takes what it holds along.
 func (b *bench) deletes(admin oms.TopicAdmin, spec oms.TopicSpec) {
 	p := b.producer()
+	if !b.caps.Has(oms.Backlog) { // then a message needs a group to be held for
+		b.group(spec.Name)
+	}
 	b.send(p, numbered(spec.Name, 0, 5)...)
 	b.ok("delete a topic", admin.DeleteTopic(b.ctx, spec.Name))
 	b.unlisted(spec.Name)

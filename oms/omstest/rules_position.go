@@ -36,6 +36,10 @@ var positionRules = []Rule{
 		ID: "P07", Sentence: "Lag tells how many messages a group has not acknowledged, those being handled included.",
 		Needs: []oms.Capability{oms.ReportLag}, check: checkLag,
 	},
+	{
+		ID: "P10", Sentence: "What was acknowledged counts in the lag soon, without Flush.",
+		Needs: []oms.Capability{oms.ReportLag}, check: checkLagWithoutFlush,
+	},
 }
 
 func checkSeek(b *bench) {
@@ -197,5 +201,24 @@ func checkLag(b *bench) {
 	b.ok("lag of a missing topic", err)
 	if lag != 0 {
 		b.fail("the lag of a missing topic is %d", lag)
+	}
+}
+
+// checkLagWithoutFlush is for whoever never flushes: a gateway that is told to
+// run until nothing is left waits for a lag of 0.
+func checkLagWithoutFlush(b *bench) {
+	topic := b.topic(1)
+	group := b.group(topic)
+	p, m := b.producer(), b.member(group, topic)
+	for from := 0; from < 20; from += 10 {
+		b.send(p, numbered(topic, from, from+10)...)
+		m.take(10)
+		b.until("a lag of 0 behind what is acknowledged and not flushed", func() (bool, error) {
+			lag, err := b.open().Lag(b.ctx, group, []string{topic})
+			if err == nil && lag != 0 {
+				err = fmt.Errorf("it is %d", lag)
+			}
+			return err == nil, err
+		})
 	}
 }
