@@ -10,4 +10,5 @@ import (
 	_ "github.com/omconnect/omconnect/connect/sql"
 	_ "github.com/omconnect/omconnect/connect/transform"
 	_ "github.com/omconnect/omconnect/drivers/embedded"
+	_ "github.com/omconnect/omconnect/drivers/kafka"
 )
