@@ -11,4 +11,5 @@ import (
 	_ "github.com/omconnect/omconnect/connect/transform"
 	_ "github.com/omconnect/omconnect/drivers/embedded"
 	_ "github.com/omconnect/omconnect/drivers/kafka"
+	_ "github.com/omconnect/omconnect/drivers/rabbitmq"
 )

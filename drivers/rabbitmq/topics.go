@@ -1,0 +1,231 @@
+package rabbitmq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/omconnect/omconnect/oms"
+)
+
+// AMQP tells nothing about an exchange but that it is there, and lists none.
+// So the driver keeps two things in queues of its own: the number of a topic's
+// partitions, as the number of messages in a queue, which anybody can ask for
+// without taking them; and a catalogue of the topics that were made.
+
+// trustTopics is how long a topic is taken to have the partitions that it had.
+const trustTopics = 30 * time.Second
+
+// A topicCache remembers the partitions of topics, and when queues were found
+// to be sound.
+type topicCache struct {
+	mu    sync.Mutex
+	known map[string]knownTopic
+	sound map[string]time.Time
+}
+
+type knownTopic struct {
+	partitions int
+	asked      time.Time
+}
+
+func (t *topicCache) get(topic string) (int, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k, ok := t.known[topic]
+	return k.partitions, ok && time.Since(k.asked) < trustTopics
+}
+
+func (t *topicCache) put(topic string, n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.known == nil {
+		t.known = make(map[string]knownTopic)
+	}
+	t.known[topic] = knownTopic{partitions: n, asked: time.Now()}
+}
+
+// forget is for a topic that is not what it was, or for all ("").
+func (t *topicCache) forget(topic string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if topic == "" {
+		clear(t.known)
+		return
+	}
+	delete(t.known, topic)
+}
+
+// partitions returns how many partitions a topic has; ErrNotFound for one that
+// is not there.
+func (c *conn) partitions(ctx context.Context, topic string) (int, error) {
+	if n, ok := c.topics.get(topic); ok {
+		return n, nil
+	}
+	ok, err := c.exchangeExists(ctx, topic)
+	if err != nil {
+		return 0, err
+	}
+	if !ok {
+		return 0, &oms.Error{Code: oms.ErrNotFound, Err: errors.New("there is no exchange of that name")}
+	}
+	n := 1
+	if c.opts.ordering == orderingKey {
+		q, found, err := c.queue(ctx, countQueue(topic))
+		switch {
+		case err != nil:
+			return 0, err
+		case found && q.Messages == 0:
+			return 0, &oms.Error{Code: oms.ErrUnavailable, Err: fmt.Errorf("queue %s does not tell the number of partitions: it may have no leader now", q.Name)}
+		case found:
+			n = q.Messages
+		}
+	}
+	c.topics.put(topic, n)
+	return n, nil
+}
+
+// exchangeExists asks for an exchange, of whatever type.
+func (c *conn) exchangeExists(ctx context.Context, name string) (bool, error) {
+	err := c.ask(ctx, func(ch *amqp.Channel) error {
+		return ch.ExchangeDeclarePassive(name, amqp.ExchangeTopic, true, false, false, false, nil)
+	})
+	if codeOfMissing(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// queue asks for a queue, and reports whether it is there.
+func (c *conn) queue(ctx context.Context, name string) (amqp.Queue, bool, error) {
+	var q amqp.Queue
+	err := c.ask(ctx, func(ch *amqp.Channel) (err error) {
+		q, err = ch.QueueDeclarePassive(name, true, false, false, false, nil)
+		return err
+	})
+	if codeOfMissing(err) {
+		return q, false, nil
+	}
+	return q, err == nil, err
+}
+
+// codeOfMissing reports whether the broker has no such thing. A queue that it
+// cannot reach now is not missing.
+func codeOfMissing(err error) bool {
+	return isCode(err, amqp.NotFound) && codeOf(err) == oms.ErrNotFound
+}
+
+// CreateTopic implements oms.TopicAdmin.
+func (c *conn) CreateTopic(ctx context.Context, spec oms.TopicSpec) error {
+	return fail("create topic", spec.Name, c.createTopic(ctx, spec))
+}
+
+func (c *conn) createTopic(ctx context.Context, spec oms.TopicSpec) error {
+	n := spec.Partitions
+	if n == 0 {
+		n = c.opts.partitions
+	}
+	if err := checkTopic(spec.Name); err != nil {
+		return err
+	}
+	if n < 1 || n > mostPartitions {
+		return invalid(fmt.Sprintf("%d partitions: a topic has 1 to %d", n, mostPartitions))
+	}
+	if c.opts.declare == declareNone {
+		return &oms.Error{Code: oms.ErrUnsupported, Err: errors.New("declare=none leaves making exchanges to others")}
+	}
+	return c.locked(ctx, func() error {
+		ok, err := c.exchangeExists(ctx, spec.Name)
+		if err != nil {
+			return err
+		}
+		if ok {
+			return &oms.Error{Code: oms.ErrExists, Err: errors.New("there is an exchange of that name")}
+		}
+		if err := c.setCount(ctx, spec.Name, n); err != nil {
+			return err
+		}
+		if err := c.enroll(ctx, spec.Name); err != nil {
+			return err
+		}
+		c.topics.forget(spec.Name)
+		// The exchange comes last: a topic that is there is complete.
+		return c.ask(ctx, func(ch *amqp.Channel) error {
+			return ch.ExchangeDeclare(spec.Name, amqp.ExchangeTopic, true, false, false, false, nil)
+		})
+	})
+}
+
+// setCount has the count queue of a topic hold n messages, or takes away what
+// an unfinished attempt has left.
+func (c *conn) setCount(ctx context.Context, topic string, n int) error {
+	name := countQueue(topic)
+	if err := c.deleteQueue(ctx, name); err != nil || n == 1 {
+		return err
+	}
+	if err := c.declareQueue(ctx, name, false); err != nil {
+		return err
+	}
+	return c.put(ctx, name, slices.Repeat([]string{topic}, n))
+}
+
+// DeleteTopic implements oms.TopicAdmin. Queues of groups stay until the group
+// is deleted: an exchange does not tell what hangs on it.
+func (c *conn) DeleteTopic(ctx context.Context, name string) error {
+	return fail("delete topic", name, c.deleteTopic(ctx, name))
+}
+
+func (c *conn) deleteTopic(ctx context.Context, name string) error {
+	if err := checkTopic(name); err != nil {
+		return err
+	}
+	if c.opts.declare == declareNone {
+		return &oms.Error{Code: oms.ErrUnsupported, Err: errors.New("declare=none leaves deleting exchanges to others")}
+	}
+	return c.locked(ctx, func() error {
+		ok, err := c.exchangeExists(ctx, name)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return &oms.Error{Code: oms.ErrNotFound, Err: errors.New("there is no exchange of that name")}
+		}
+		c.topics.forget(name)
+		err = c.ask(ctx, func(ch *amqp.Channel) error { return ch.ExchangeDelete(name, false, false) })
+		if err != nil {
+			return err
+		}
+		return errors.Join(c.deleteQueue(ctx, countQueue(name)), c.strike(ctx, name))
+	})
+}
+
+// Topics implements oms.TopicAdmin. It lists the topics that were made with
+// this driver; AMQP does not tell of others.
+func (c *conn) Topics(ctx context.Context) ([]oms.TopicInfo, error) {
+	var names []string
+	err := c.locked(ctx, func() (err error) {
+		names, err = c.enrolled(ctx, "")
+		return err
+	})
+	if err != nil {
+		return nil, fail("list topics", "", err)
+	}
+	var infos []oms.TopicInfo
+	for _, name := range names {
+		c.topics.forget(name)
+		n, err := c.partitions(ctx, name)
+		if oms.CodeOf(err) == oms.ErrNotFound {
+			continue // deleted by others
+		}
+		if err != nil {
+			return nil, fail("list topics", name, err)
+		}
+		infos = append(infos, oms.TopicInfo{Name: name, Partitions: n})
+	}
+	return infos, nil
+}
