@@ -31,7 +31,8 @@ func TestMain(m *testing.M) {
 	// making the stream, and without a lock. With the default of 100 ms the
 	// race detector sees that on a busy machine.
 	os.Setenv("OMCONNECT_BROKER", "oms:embedded:///?sync.interval.ms=1000")
-	goleak.VerifyTestMain(m)
+	// RocketMQ's client library starts this one when it is loaded.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/patrickmn/go-cache.(*janitor).Run"))
 }
 
 // A buffer is what a program writes to, and a test waits for.

@@ -12,4 +12,5 @@ import (
 	_ "github.com/omconnect/omconnect/drivers/embedded"
 	_ "github.com/omconnect/omconnect/drivers/kafka"
 	_ "github.com/omconnect/omconnect/drivers/rabbitmq"
+	_ "github.com/omconnect/omconnect/drivers/rocketmq"
 )

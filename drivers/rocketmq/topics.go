@@ -1,0 +1,95 @@
+package rocketmq
+
+import (
+	"context"
+	"time"
+
+	"github.com/omconnect/omconnect/oms"
+)
+
+// await asks until the answer is yes, or ctx is done.
+func (c *conn) await(ctx context.Context, ask func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, 4*c.options.timeout)
+	defer cancel()
+	tick := time.NewTicker(routeTick)
+	defer tick.Stop()
+	for {
+		if yes, err := ask(); yes || err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// DeleteTopic removes the topic from all masters and name servers.
+func (c *conn) DeleteTopic(ctx context.Context, name string) error {
+	const op = "delete topic"
+	if err := c.options.checkTopic(name); err != nil {
+		return invalid(op, name, err)
+	}
+	r, err := c.routes.now(ctx, name)
+	if err != nil {
+		return classify(op, name, err)
+	}
+	fields := map[string]string{"topic": r.native}
+	for _, address := range r.brokers() {
+		if _, err := c.askBroker(ctx, address, reqDeleteTopic, fields); err != nil {
+			return classify(op, name, err)
+		}
+	}
+	for _, host := range c.options.hosts {
+		if _, err := c.peers.ask(ctx, host, reqDeleteTopicInName, fields, nil); err != nil && codeOf(err) != oms.ErrNotFound {
+			return classify(op, name, err)
+		}
+	}
+	c.routes.drop(name)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for o := range c.open {
+		if r, ok := o.(*receiver); ok {
+			r.topicGone(name)
+		}
+	}
+	return nil
+}
+
+// Topics lists the topics of the namespace that are not RocketMQ's own.
+func (c *conn) Topics(ctx context.Context) ([]oms.TopicInfo, error) {
+	const op = "list topics"
+	a, err := c.askName(ctx, reqTopicList, nil)
+	if err != nil {
+		return nil, classify(op, "", err)
+	}
+	var list struct {
+		TopicList []string `json:"topicList"`
+	}
+	if err := decodeJSON(a.body, &list); err != nil {
+		return nil, classify(op, "", err)
+	}
+	data, err := c.cluster(ctx)
+	if err != nil {
+		return nil, classify(op, "", err)
+	}
+	var infos []oms.TopicInfo
+	for _, native := range list.TopicList {
+		name, ok := c.options.portable(native)
+		_, broker := data.BrokerAddrTable[native] // brokers and clusters have topics of their names
+		_, cluster := data.ClusterAddrTable[native]
+		if !ok || broker || cluster {
+			continue
+		}
+		r, err := c.routes.of(ctx, name)
+		if codeOf(err) == oms.ErrNotFound {
+			continue // deleted meanwhile
+		}
+		if err != nil {
+			return nil, classify(op, name, err)
+		}
+		infos = append(infos, oms.TopicInfo{Name: name, Partitions: len(r.queues)})
+	}
+	return infos, nil
+}
