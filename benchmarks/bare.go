@@ -43,6 +43,14 @@ const (
 // body is that of all messages.
 var body = make([]byte, 1<<10)
 
+// checkBody is what each receiver does with a message.
+func checkBody(b []byte) error {
+	if len(b) != len(body) {
+		return fmt.Errorf("a body has %d bytes", len(b))
+	}
+	return nil
+}
+
 // bareServer starts a server in this process, and a connection to it.
 func bareServer(t task, opts ...jetstream.JetStreamOpt) (jetstream.JetStream, func(), error) {
 	s, err := server.NewServer(&server.Options{
@@ -172,8 +180,8 @@ func fetchAll(ctx context.Context, c jetstream.Consumer, n uint64) error {
 		}
 		before := n
 		for m := range batch.Messages() {
-			if len(m.Data()) != len(body) {
-				return fmt.Errorf("a body has %d bytes", len(m.Data()))
+			if err := checkBody(m.Data()); err != nil {
+				return err
 			}
 			n--
 			if n == 0 {

@@ -46,34 +46,23 @@ func (b *bench) inPairs(name string, sides ...func() error) error {
 // The targets.
 const (
 	brokerTarget   = 0.85
+	driverTarget   = 0.9
 	pipelineTarget = 0.8
 	pipelineLimit  = 200 << 20
 )
 
 // compareBroker publishes and receives with each client.
 func (b *bench) compareBroker(ctx context.Context, partitions int) ([]*comparison, error) {
-	name := fmt.Sprintf("%d partition", partitions)
-	if partitions > 1 {
-		name += "s"
-	}
-	got := make(map[string]map[string][]sample)
-	var sides []func() error
-	add := func(client string) {
-		got[client] = make(map[string][]sample)
-		sides = append(sides, func() error {
-			samples, err := b.runClient(ctx, client, partitions)
-			for step, s := range samples {
-				got[client][step] = append(got[client][step], s)
-			}
-			return err
-		})
-	}
-	add(clientOMS)
-	add(clientBare)
+	name := count(partitions, "partition")
+	tasks := []task{{Client: clientOMS}, {Client: clientBare}}
 	if partitions == 1 {
-		add(clientNoIDs)
+		tasks = append(tasks, task{Client: clientNoIDs})
 	}
-	if err := b.inPairs("broker, "+name, sides...); err != nil {
+	for i := range tasks {
+		tasks[i].Records, tasks[i].Partitions = b.records, partitions
+	}
+	got, err := b.clientsInPairs(ctx, "broker, "+name, tasks...)
+	if err != nil {
 		return nil, err
 	}
 	all := []*comparison{
@@ -86,26 +75,50 @@ func (b *bench) compareBroker(ctx context.Context, partitions int) ([]*compariso
 	return all, nil
 }
 
+// clientsInPairs runs clients in turns, and returns what each measured in each
+// step.
+func (b *bench) clientsInPairs(ctx context.Context, name string, tasks ...task) (map[string]map[string][]sample, error) {
+	got := make(map[string]map[string][]sample)
+	var sides []func() error
+	for _, t := range tasks {
+		got[t.Client] = make(map[string][]sample)
+		sides = append(sides, func() error {
+			samples, err := b.runClient(ctx, t)
+			for step, s := range samples {
+				got[t.Client][step] = append(got[t.Client][step], s)
+			}
+			return err
+		})
+	}
+	return got, b.inPairs(name, sides...)
+}
+
 // runClient has a client publish, and receive what it has published if it can,
 // each in a process of its own.
-func (b *bench) runClient(ctx context.Context, client string, partitions int) (got map[string]sample, err error) {
-	dir, err := os.MkdirTemp(b.dir, client+"-")
-	if err != nil {
+func (b *bench) runClient(ctx context.Context, t task) (got map[string]sample, err error) {
+	if t.Dir, err = os.MkdirTemp(b.dir, t.Client+"-"); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { err = errors.Join(err, os.RemoveAll(t.Dir)) }()
+	t.Topic = b.newTopic()
 	got = make(map[string]sample)
-	for _, step := range []string{publish, receive} {
-		if clients[client][step] == nil {
+	for _, t.Step = range []string{publish, receive} {
+		if clients[t.Client][t.Step] == nil {
 			continue
 		}
-		s, err := b.runTask(ctx, task{Client: client, Step: step, Dir: dir, Records: b.records, Partitions: partitions})
+		s, err := b.runTask(ctx, t)
 		if err != nil {
 			return nil, err
 		}
-		got[step] = s
+		got[t.Step] = s
 	}
 	return got, nil
+}
+
+// newTopic returns the name of a topic that no run has used.
+func (b *bench) newTopic() string {
+	b.topics++
+	return fmt.Sprintf("bench-%d", b.topics)
 }
 
 // comparePipeline moves files through the program, and as many messages
@@ -119,7 +132,7 @@ func (b *bench) comparePipeline(ctx context.Context) (*comparison, error) {
 		return err
 	}
 	theirs := func() error {
-		got, err := b.runClient(ctx, clientBare, 1)
+		got, err := b.runClient(ctx, task{Client: clientBare, Records: b.records, Partitions: 1})
 		if err != nil {
 			return err
 		}

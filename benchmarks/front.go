@@ -9,21 +9,26 @@ import (
 	"strconv"
 	"time"
 
-	_ "github.com/omconnect/omconnect/drivers/embedded" // the driver that is measured
+	_ "github.com/omconnect/omconnect/drivers/embedded" // the drivers that are measured
+	_ "github.com/omconnect/omconnect/drivers/kafka"
+	_ "github.com/omconnect/omconnect/drivers/rabbitmq"
+	_ "github.com/omconnect/omconnect/drivers/rocketmq"
 	"github.com/omconnect/omconnect/oms"
 )
 
-// The other side is package oms over drivers/embedded, with the defaults of
-// connectors: batches of 500, and windows of 10,000 records and 32 MiB.
+// Ours is package oms over a driver, with the defaults of connectors: batches
+// of 500, and windows of 10,000 records and 32 MiB. A topic has one group, of
+// the same name.
 
 const (
-	omsTopic  = "bench"
-	omsGroup  = "bench"
 	omsBatch  = 500
 	omsWindow = 10_000
 )
 
 func omsClient(ctx context.Context, t task) (*oms.Client, error) {
+	if t.Addr != "" { // the client is called as its driver
+		return oms.Open(ctx, "oms:"+t.Client+"://"+t.Addr+"/")
+	}
 	options := url.Values{
 		"dir":              {filepath.Join(t.Dir, "broker")},
 		"sync.interval.ms": {strconv.FormatInt(t.Sync.Milliseconds(), 10)},
@@ -39,8 +44,13 @@ func omsPublish(ctx context.Context, t task, w *stopwatch) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close(ctx)) }()
-	if err := c.EnsureTopic(ctx, oms.TopicSpec{Name: omsTopic, Partitions: t.Partitions}); err != nil {
+	if err := c.EnsureTopic(ctx, oms.TopicSpec{Name: t.Topic, Partitions: t.Partitions}); err != nil {
 		return err
+	}
+	if t.Addr != "" { // a message that has no queue to go to is an error
+		if err := omsGroup(ctx, c, t); err != nil {
+			return err
+		}
 	}
 	p, err := c.NewProducer(ctx, oms.SenderConfig{MaxInFlight: omsWindow})
 	if err != nil {
@@ -55,7 +65,7 @@ func omsPublish(ctx context.Context, t task, w *stopwatch) (err error) {
 	for left := t.Records; left > 0; left -= omsBatch {
 		msgs := make([]*oms.Message, min(left, omsBatch))
 		for i := range msgs {
-			msgs[i] = &oms.Message{Topic: omsTopic, Body: body}
+			msgs[i] = &oms.Message{Topic: t.Topic, Body: body}
 		}
 		p.SendAsync(ctx, msgs, func(err error) { outcomes <- err })
 		batches++
@@ -73,27 +83,41 @@ func omsPublish(ctx context.Context, t task, w *stopwatch) (err error) {
 	return w.stop()
 }
 
-// omsReceive receives and acknowledges, batch by batch, and flushes at the
-// end: then the acknowledgements are not only answered but written.
+func omsGroup(ctx context.Context, c *oms.Client, t task) error {
+	groups, err := c.Groups()
+	if err != nil {
+		return err
+	}
+	return groups.EnsureGroup(ctx, t.Topic, []string{t.Topic}, oms.Start{})
+}
+
+// omsReceive receives what was published. The topic of a server, which stays,
+// is removed in the end.
 func omsReceive(ctx context.Context, t task, w *stopwatch) (err error) {
 	c, err := omsClient(ctx, t)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close(ctx)) }()
-	groups, err := c.Groups()
-	if err != nil {
+	if err := omsGroup(ctx, c, t); err != nil {
 		return err
 	}
-	if err := groups.EnsureGroup(ctx, omsGroup, []string{omsTopic}, oms.Start{}); err != nil {
+	if err := receiveAll(ctx, c, t, w); err != nil || t.Addr == "" {
 		return err
 	}
-	pc, err := c.NewPullConsumer(ctx, oms.ReceiverConfig{
-		Topics: []string{omsTopic}, Group: omsGroup, MaxUnacked: omsWindow,
+	return c.DeleteTopic(ctx, t.Topic)
+}
+
+// receiveAll receives and acknowledges, batch by batch, and flushes at the
+// end: then the acknowledgements are not only answered but written.
+func receiveAll(ctx context.Context, c *oms.Client, t task, w *stopwatch) (err error) {
+	cfg := oms.ReceiverConfig{Topics: []string{t.Topic}, Group: t.Topic, MaxUnacked: omsWindow}
+	if t.Addr == "" {
 		// Joining a group is left out, as making a consumer is on the other
 		// side: nothing has been asked for when this is called.
-		OnAssigned: func(context.Context, []oms.Partition) (map[oms.Partition]int64, error) { return nil, w.start() },
-	})
+		cfg.OnAssigned = func(context.Context, []oms.Partition) (map[oms.Partition]int64, error) { return nil, w.begin() }
+	}
+	pc, err := c.NewPullConsumer(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -106,9 +130,12 @@ func omsReceive(ctx context.Context, t task, w *stopwatch) (err error) {
 		if len(msgs) == 0 {
 			return fmt.Errorf("%d messages did not come", left)
 		}
+		if err := w.begin(); err != nil {
+			return err
+		}
 		for _, m := range msgs {
-			if len(m.Body) != len(body) {
-				return fmt.Errorf("a body has %d bytes", len(m.Body))
+			if err := checkBody(m.Body); err != nil {
+				return err
 			}
 		}
 		if err := pc.Ack(ctx, msgs...); err != nil {

@@ -101,3 +101,22 @@ func ownCPU() (time.Duration, error) {
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), nil
 }
+
+// commandOf returns the program and the arguments that a running process was
+// started with.
+func commandOf(pid int) ([]string, error) {
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return nil, err
+	}
+	return parseCommand(content)
+}
+
+// parseCommand reads /proc/PID/cmdline: each word ends with a zero byte.
+func parseCommand(content []byte) ([]string, error) {
+	line, ok := strings.CutSuffix(string(content), "\x00")
+	if !ok {
+		return nil, errors.New("the process has no command line: it has ended")
+	}
+	return strings.Split(line, "\x00"), nil
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,21 @@ func TestCPUTimeIsReadWhateverTheProgramIsCalled(t *testing.T) {
 		if got, err := parseStat([]byte(stat)); err == nil {
 			t.Errorf("%q: got %v, want an error", stat, got)
 		}
+	}
+}
+
+func TestTheCommandOfAProcessIsReadWordByWord(t *testing.T) {
+	t.Parallel()
+	got, err := parseCommand([]byte("/bin/java\x00-cp\x00/a folder/*\x00\x00"))
+	if err != nil || !slices.Equal(got, []string{"/bin/java", "-cp", "/a folder/*", ""}) {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if got, err := parseCommand(nil); err == nil {
+		t.Errorf("a zombie: got %q, want an error", got)
+	}
+	own, err := commandOf(os.Getpid())
+	if err != nil || !slices.Equal(own, os.Args) {
+		t.Errorf("this process is %q, %v; want %q", own, err, os.Args)
 	}
 }
 

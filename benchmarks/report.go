@@ -20,8 +20,17 @@ func (r *result) write(w *bytes.Buffer, b *bench) {
 
 Measured by `+"`make bench`"+` (`+"`go run ./benchmarks -o docs/benchmarks.md`"+`; `+"`-h`"+` lists its flags) on %s/%s with %d CPUs and %s, in %d alternating pairs of %s.
 `, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), goVersion(), b.pairs, count(b.records, "record")+" of 1 KiB")
+	if len(r.comparisons)+len(r.drivers)+len(r.connect) > 0 {
+		writeMethod(w, b.pairs)
+	}
 	if len(r.comparisons) > 0 {
 		r.writeComparisons(w)
+	}
+	if len(r.drivers) > 0 {
+		r.writeDrivers(w, b)
+	}
+	if len(r.connect) > 0 {
+		r.writeConnect(w)
 	}
 	if len(r.starts) > 0 {
 		r.writeStarts(w)
@@ -38,37 +47,14 @@ func goVersion() string {
 }
 
 func (r *result) writeComparisons(w *bytes.Buffer) {
+	fmt.Fprint(w, "\n## Beside the client library\n\n")
+	writeTable(w, r.comparisons)
 	fmt.Fprintf(w, `
-## Beside the client library
-
-| | ratio | interval | target | records/s | theirs | CPU µs/record | theirs | peak MiB | theirs |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
-`)
-	for _, c := range r.comparisons {
-		ratio := summarize(c.ratios())
-		target := "–"
-		if c.target > 0 {
-			target = fmt.Sprintf("≥ %.2f", c.target)
-		}
-		figures := make([]string, 0, 6)
-		for _, f := range []struct {
-			of     func(sample) float64
-			format string
-		}{{sample.rate, "%.0f"}, {sample.micros, "%.1f"}, {sample.peakMiB, "%.0f"}} {
-			for _, side := range [][]sample{c.ours, c.theirs} {
-				figures = append(figures, fmt.Sprintf(f.format, summarize(column(side, f.of)).median))
-			}
-		}
-		fmt.Fprintf(w, "| %s | %.2f | %.2f–%.2f | %s | %s |\n", c.name, ratio.median, ratio.low, ratio.high, target, strings.Join(figures, " | "))
-	}
-	fmt.Fprintf(w, `
-The ratio is that of the rates, ours to theirs: the median of the pairs. %s The other figures are medians of one side each.
-
-- Each side of each pair is a process of its own, and the order of the sides changes from pair to pair. Starting and closing are left out, except of the program.
+- Starting and closing are left out, except of the program.
 - **Ours** in publish and receive is package oms over drivers/embedded with the defaults of connectors: batches of 500 messages, windows of 10,000; at the end of receiving, the acknowledgements are flushed, which waits until they are written.
 - **Theirs** is the NATS client of Go (package jetstream) on a server in its process with the same settings: file streams, one for each partition, synced every 100 ms. It publishes asynchronously with up to %s unconfirmed, each message with an id so that it can be sent again without being stored twice ("no ids" leaves that out and promises less). It receives in a loop of Fetch for %s and an explicit Ack of each message, one loop for each partition, and waits for the answer to the last Ack.
 - **File to file** is the program with file-source, embedded broker and file-sink, from the start of the process until the last line stands in the other file, which is then compared. Theirs is publishing and then receiving as many messages. Ours should take less than %d MiB.
-`, intervalSentence(len(r.comparisons[0].ours)), count(bareWindow, "message"), count(bareFetch, "message"), pipelineLimit>>20)
+`, count(bareWindow, "message"), count(bareFetch, "message"), pipelineLimit>>20)
 }
 
 func (r *result) writeStarts(w *bytes.Buffer) {

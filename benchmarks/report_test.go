@@ -60,6 +60,46 @@ func TestTheReportHasWhatWasMeasured(t *testing.T) {
 	}
 }
 
+func TestDriversAndKafkaConnectHaveSectionsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	of := func(name string, target float64) *comparison {
+		return &comparison{
+			name: name, target: target,
+			ours:   []sample{{Records: 900, Took: time.Second, CPU: 4500 * time.Microsecond, Peak: 30 << 20}},
+			theirs: []sample{{Records: 1000, Took: time.Second, CPU: 4 * time.Millisecond, Peak: 20 << 20}},
+		}
+	}
+	b := &bench{pairs: 1, records: 500_000}
+	drivers := &result{drivers: []*comparison{of("RabbitMQ, send", driverTarget)}}
+	both := &result{drivers: drivers.drivers, connect: []*comparison{of("file to Kafka", 0)}}
+	var first, second bytes.Buffer
+	drivers.write(&first, b)
+	both.write(&second, b)
+	const connect, how = "## Beside Kafka Connect", "The interval is made of two of the 1 values themselves"
+	for _, want := range []string{
+		"| RabbitMQ, send | 0.90 | 0.90–0.90 | ≥ 0.90 | 900 | 1000 | 5.0 | 4.0 | 30 | 20 |\n",
+		"Kafka with 4 partitions and 500,000 records at a time", "RabbitMQ with one quorum queue and 50,000 records", "RocketMQ with 4 queues and 100,000 records",
+		"up to 4,096 messages without a confirmation", "batches of 64 messages, sent and waited for by 16 goroutines", how,
+	} {
+		if !strings.Contains(first.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, first.String())
+		}
+	}
+	for _, not := range []string{connect, "## Beside the client library", "NaN", "%!"} {
+		if strings.Contains(first.String(), not) {
+			t.Errorf("%q stands in\n%s", not, first.String())
+		}
+	}
+	for _, want := range []string{connect, "| file to Kafka | 0.90 | 0.90–0.90 | – | 900 | 1000 | 5.0 | 4.0 | 30 | 20 |\n", "max.poll.records of 5000"} {
+		if !strings.Contains(second.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, second.String())
+		}
+	}
+	if n := strings.Count(second.String(), how); n != 1 {
+		t.Errorf("what all tables have in common is said %d times in\n%s", n, second.String())
+	}
+}
+
 func TestPairsAlternate(t *testing.T) {
 	t.Parallel()
 	var order strings.Builder

@@ -31,7 +31,10 @@ func (s sample) micros() float64 { return float64(s.CPU.Microseconds()) / float6
 type task struct {
 	Client     string // one of clients
 	Step       string // publish or receive
-	Dir        string // of the broker; what publish left there is received
+	Topic      string // new, and its group is, too
+	Dir        string // of a broker in the process; what publish left there is received
+	Addr       string // of a broker that is a server
+	Node       string // of RocketMQ's broker, where Addr is the name server's
 	Records    int
 	Partitions int
 	Sync       time.Duration // how often the broker syncs its files
@@ -52,6 +55,13 @@ const (
 	clientOMS   = "oms"
 	clientBare  = "bare"
 	clientNoIDs = "bare-without-ids"
+
+	clientKafka        = "kafka" // ours are called as their drivers
+	clientRabbitMQ     = "rabbitmq"
+	clientRocketMQ     = "rocketmq"
+	clientKafkaBare    = "sarama"
+	clientRabbitMQBare = "amqp091-go"
+	clientRocketMQBare = "rocketmq-client-go"
 )
 
 // clients says how each client does its steps.
@@ -59,6 +69,13 @@ var clients = map[string]map[string]func(context.Context, task, *stopwatch) erro
 	clientOMS:   {publish: omsPublish, receive: omsReceive},
 	clientBare:  {publish: barePublish, receive: bareReceive},
 	clientNoIDs: {publish: barePublish},
+
+	clientKafka:        {publish: omsPublish, receive: omsReceive},
+	clientRabbitMQ:     {publish: omsPublish, receive: omsReceive},
+	clientRocketMQ:     {publish: omsPublish, receive: omsReceive},
+	clientKafkaBare:    {publish: saramaPublish, receive: saramaReceive},
+	clientRabbitMQBare: {publish: amqpPublish, receive: amqpReceive},
+	clientRocketMQBare: {publish: rocketmqPublish, receive: rocketmqReceive},
 }
 
 // runTask does a task in a process of its own: neither the garbage nor the
@@ -115,6 +132,14 @@ type stopwatch struct {
 	fromCPU time.Duration
 	took    time.Duration
 	cpu     time.Duration
+}
+
+// begin starts it unless it runs.
+func (w *stopwatch) begin() error {
+	if !w.from.IsZero() {
+		return nil
+	}
+	return w.start()
 }
 
 func (w *stopwatch) start() (err error) {

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestEverythingIsMeasured(t *testing.T) {
+func TestTheEmbeddedBrokerIsMeasured(t *testing.T) {
 	var log bytes.Buffer
 	b := &bench{
 		pairs: 2, records: 1200, idle: 4, settle: time.Millisecond, watch: 50 * time.Millisecond, profiles: t.TempDir(), log: &log,
@@ -32,15 +32,43 @@ func TestEverythingIsMeasured(t *testing.T) {
 		// more often.
 		sync: time.Second,
 	}
-	text, err := b.report(t.Context(), "")
+	report, err := b.report(t.Context(), partBroker, partPipeline, partStart, partIdle)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, log.String())
 	}
-	report := string(text)
-	for _, row := range []string{
+	hasRows(t, string(report),
 		"publish, 1 partition", "receive, 1 partition", "publish, against no ids", "publish, 4 partitions", "receive, 4 partitions", "file to file",
-		"empty", "of an earlier run",
-	} {
+		"empty", "of an earlier run")
+	if _, err := os.Stat(filepath.Join(b.profiles, "oms-receive-4.prof")); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(b.dir); !os.IsNotExist(err) {
+		t.Errorf("what was made is not removed: %v", err)
+	}
+}
+
+func TestBrokersThatAreServersAreMeasured(t *testing.T) {
+	var log bytes.Buffer
+	b := &bench{pairs: 1, records: 6000, profiles: t.TempDir(), log: &log}
+	report, err := b.report(t.Context(), partDrivers, partConnect)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log.String())
+	}
+	hasRows(t, string(report),
+		"Kafka, send", "Kafka, receive", "RabbitMQ, send", "RabbitMQ, receive", "RocketMQ, send", "RocketMQ, receive",
+		"file to Kafka", "Kafka to file")
+	if _, err := os.Stat(filepath.Join(b.profiles, "rabbitmq-receive-1.prof")); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(b.dir); !os.IsNotExist(err) {
+		t.Errorf("what was made is not removed: %v", err)
+	}
+}
+
+// hasRows checks that a report has each of these rows once, with figures.
+func hasRows(t *testing.T, report string, rows ...string) {
+	t.Helper()
+	for _, row := range rows {
 		if n := strings.Count(report, "\n| "+row+" | "); n != 1 {
 			t.Errorf("there are %d rows for %q in\n%s", n, row, report)
 		}
@@ -50,16 +78,10 @@ func TestEverythingIsMeasured(t *testing.T) {
 			t.Errorf("%q stands in\n%s", not, report)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(b.profiles, "oms-receive-4.prof")); err != nil {
-		t.Error(err)
-	}
-	if _, err := os.Stat(b.dir); !os.IsNotExist(err) {
-		t.Errorf("what was made is not removed: %v", err)
-	}
 }
 
 func TestWrongFlagsAreRefused(t *testing.T) {
-	for _, args := range [][]string{{"-only", "nothing"}, {"-pairs", "0"}, {"-records", "-1"}, {"word"}, {"-nosuch"}} {
+	for _, args := range [][]string{{"-only", "nothing"}, {"-only", "start,nothing"}, {"-only", "start,"}, {"-pairs", "0"}, {"-records", "-1"}, {"word"}, {"-nosuch"}} {
 		if err := run(t.Context(), args, new(bytes.Buffer), new(bytes.Buffer)); err == nil {
 			t.Errorf("%q is accepted", args)
 		}
