@@ -1,7 +1,15 @@
 # "make" or "make help" lists the targets.
 
 LINT = go tool -modfile=tools/go.mod golangci-lint
-TEST = CGO_ENABLED=1 go test -race -shuffle=on
+TEST = CGO_ENABLED=1 go test -race -shuffle=on -p $(PACKAGES)
+
+# Packages that run at once. What takes minutes mostly waits for brokers, so it
+# is one more than there are processors.
+PACKAGES = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+
+# The packages that take minutes begin first, so that none of them runs alone at
+# the end. Go runs each package once, in the order in which they are named.
+ALL = ./integration ./integration/... ./drivers/... ./...
 
 .PHONY: help
 help: ## list the targets
@@ -17,11 +25,11 @@ build: ## build bin/omconnect
 
 .PHONY: test
 test: setup ## install what the tests need, then run them all with the race detector
-	$(TEST) -timeout=15m ./...
+	$(TEST) -timeout=25m $(ALL)
 
 .PHONY: test-full
 test-full: setup ## the same tests with the counts that a release is held to
-	OMCONNECT_TEST_FULL=1 $(TEST) -timeout=4h ./...
+	OMCONNECT_TEST_FULL=1 $(TEST) -timeout=8h $(ALL)
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (30s)
@@ -52,13 +60,17 @@ fmt: ## format the code
 	$(LINT) fmt
 
 .PHONY: bench
-bench: ## measure what the gateway costs, beside the client library; writes docs/benchmarks.md
+bench: setup ## measure what the gateway costs, beside client libraries and Kafka Connect; writes docs/benchmarks.md
 	CGO_ENABLED=0 go run ./benchmarks -o docs/benchmarks.md
 
+.PHONY: conformance
+conformance: setup ## hold every driver to the rules, on real brokers; writes docs/conformance.md and the README's table
+	go run ./conformance
+
 .PHONY: brokers
-brokers: setup ## start a Redis that stays, for tests and for trying things; prints its address
-	@go run ./integration/brokers up
+brokers: setup ## start Redis, RabbitMQ, Kafka and RocketMQ that stay, for tests and for trying things; prints their addresses
+	@go run ./integration/brokers up $(BROKERS)
 
 .PHONY: brokers-down
-brokers-down: ## stop it, and remove its data
+brokers-down: ## stop them, and remove their data
 	@go run ./integration/brokers down
