@@ -7,6 +7,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/omconnect/omconnect/drivers/internal/window"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -17,7 +18,7 @@ import (
 type sender struct {
 	conn     *conn
 	client   sarama.Client // of its own connections
-	window   *window
+	window   *window.Window
 	keyless  map[string]int  // counts messages per topic; of route alone
 	arrived  chan struct{}   // wakes route
 	settled  chan struct{}   // wakes report
@@ -62,7 +63,7 @@ func newSender(c *conn, cfg oms.SenderConfig) (*sender, error) {
 		return nil, err
 	}
 	s := &sender{
-		conn: c, client: client, window: newWindow(cfg), keyless: make(map[string]int),
+		conn: c, client: client, window: window.New(cfg), keyless: make(map[string]int),
 		arrived: make(chan struct{}, 1), settled: make(chan struct{}, 1),
 		closing: make(chan struct{}), finished: make(chan struct{}),
 		lanes: make(map[oms.Partition]*lane), blocked: make(map[oms.Partition]int), freed: make(map[oms.Partition]int64),
@@ -89,11 +90,11 @@ func (s *sender) SendAsync(ctx context.Context, msgs []*oms.Message, done func(e
 	for _, m := range msgs {
 		b.bytes += m.Size()
 	}
-	if err := s.window.admit(ctx, s.closing, len(msgs), b.bytes); err != nil {
-		done(err)
+	if err := s.window.Admit(ctx, s.closing, len(msgs), b.bytes); err != nil {
+		done(classify("send", "", err))
 		return
 	}
-	defer s.window.next()
+	defer s.window.Next()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open++
@@ -193,7 +194,7 @@ func (s *sender) resolve(c *parcel, p oms.Partition, err error) {
 	}
 	b.left--
 	if b.left == 0 {
-		s.window.leave(len(b.msgs), b.bytes)
+		s.window.Leave(len(b.msgs), b.bytes)
 		s.done = append(s.done, b)
 		signal(s.settled)
 	}
@@ -269,4 +270,13 @@ func (s *sender) Close(ctx context.Context) error {
 		return fail("close sender", "", oms.ErrTimeout, ctx.Err())
 	}
 	return nil
+}
+
+// signal wakes the one goroutine that waits on a channel of capacity 1, now or
+// when it next waits.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/omconnect/omconnect/drivers/internal/window"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -15,7 +16,7 @@ import (
 // that were not admitted.
 type sender struct {
 	conn     *conn
-	window   *window
+	window   *window.Window
 	keyless  map[string]int // counts messages per topic; of whoever has the turn
 	work     chan struct{}  // wakes run
 	closing  chan struct{}  // closed: nothing more is admitted
@@ -47,7 +48,7 @@ type batch struct {
 
 func newSender(c *conn, cfg oms.SenderConfig) *sender {
 	s := &sender{
-		conn: c, window: newWindow(cfg), keyless: make(map[string]int), failed: make(map[oms.Partition]int),
+		conn: c, window: window.New(cfg), keyless: make(map[string]int), failed: make(map[oms.Partition]int),
 		work: make(chan struct{}, 1), closing: make(chan struct{}),
 		giveUp: make(chan struct{}), finished: make(chan struct{}),
 	}
@@ -66,11 +67,11 @@ func (s *sender) SendAsync(ctx context.Context, msgs []*oms.Message, done func(e
 	for _, m := range msgs {
 		b.bytes += m.Size()
 	}
-	if err := s.window.admit(ctx, s.closing, b.count, b.bytes); err != nil {
-		done(err)
+	if err := s.window.Admit(ctx, s.closing, b.count, b.bytes); err != nil {
+		done(failure("send", "", oms.CodeOf(err), errors.Unwrap(err)))
 		return
 	}
-	defer s.window.next()
+	defer s.window.Next()
 	s.store(b, msgs)
 }
 
@@ -236,7 +237,7 @@ func (s *sender) settle(b *batch) {
 			}
 		}
 	}
-	s.window.leave(b.count, b.bytes)
+	s.window.Leave(b.count, b.bytes)
 	if len(b.failed) == 0 {
 		b.done(nil)
 	} else {

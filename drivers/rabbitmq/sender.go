@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/omconnect/omconnect/drivers/internal/window"
 	"github.com/omconnect/omconnect/internal/murmur2"
 	"github.com/omconnect/omconnect/oms"
 )
@@ -15,7 +16,7 @@ import (
 // were not admitted.
 type sender struct {
 	conn      *conn
-	window    *window
+	window    *window.Window
 	turns     map[string]int // counts calls with messages without a key, by topic; of publishing
 	lane      *lane          // of publishing; nil: none yet
 	news      chan struct{}  // wakes publishing
@@ -48,7 +49,7 @@ type batch struct {
 
 func newSender(c *conn, cfg oms.SenderConfig) *sender {
 	s := &sender{
-		conn: c, window: newWindow(cfg), turns: make(map[string]int), holdup: newHoldup(),
+		conn: c, window: window.New(cfg), turns: make(map[string]int), holdup: newHoldup(),
 		news: make(chan struct{}, 1), outcomes: make(chan struct{}, 1), closing: make(chan struct{}),
 		published: make(chan struct{}), finished: make(chan struct{}),
 	}
@@ -77,7 +78,7 @@ func (s *sender) SendAsync(ctx context.Context, msgs []*oms.Message, done func(e
 	for _, m := range msgs {
 		b.bytes += m.Size()
 	}
-	if err := s.window.admit(ctx, s.closing, len(msgs), b.bytes); err != nil {
+	if err := s.window.Admit(ctx, s.closing, len(msgs), b.bytes); err != nil {
 		done(fail("send", "", err))
 		return
 	}
@@ -86,7 +87,7 @@ func (s *sender) SendAsync(ctx context.Context, msgs []*oms.Message, done func(e
 	b.number = s.sent
 	s.queue, s.open = append(s.queue, b), append(s.open, b)
 	s.mu.Unlock()
-	s.window.next()
+	s.window.Next()
 	signal(s.news)
 	signal(s.outcomes)
 }
@@ -185,3 +186,12 @@ func (s *sender) place(topic string, n int, m *oms.Message, turn map[string]int)
 func routingKey(p oms.Partition) string { return strconv.Itoa(p.Number) }
 
 var errBehindFailure = &oms.Error{Code: oms.ErrAborted, Err: errors.New("a message before it failed")}
+
+// signal wakes the one goroutine that waits on a channel of capacity 1, now or
+// when it next waits.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -57,7 +57,7 @@ func (s *sender) settleBatch(b *batch, lanes map[*lane]bool) {
 			failed[r.index] = fail("send", r.msg.Topic, err)
 		}
 	}
-	s.window.leave(len(b.msgs), b.bytes)
+	s.window.Leave(len(b.msgs), b.bytes)
 	if len(failed) == 0 {
 		b.done(nil)
 	} else {

@@ -1,4 +1,5 @@
-package rabbitmq
+// Package window bounds what the sender of a driver has in flight.
+package window
 
 import (
 	"context"
@@ -7,9 +8,9 @@ import (
 	"github.com/omconnect/omconnect/oms"
 )
 
-// A window bounds what is in flight. Those who wait for room get it in the
+// A Window bounds what is in flight. Those who wait for room get it in the
 // order in which they came, which is what keeps the order of sends.
-type window struct {
+type Window struct {
 	maxCount, maxBytes int
 	turn               chan struct{} // held by the one who is being admitted
 	room               chan struct{} // signalled when something has left
@@ -18,16 +19,17 @@ type window struct {
 	count, bytes int
 }
 
-func newWindow(cfg oms.SenderConfig) *window {
-	return &window{
+// New returns an empty window.
+func New(cfg oms.SenderConfig) *Window {
+	return &Window{
 		maxCount: cfg.MaxInFlight, maxBytes: cfg.MaxInFlightBytes,
 		turn: make(chan struct{}, 1), room: make(chan struct{}, 1),
 	}
 }
 
-// admit waits for room and for the turn, which the caller then has until it
-// calls next. It returns an error when ctx or closing is done first.
-func (w *window) admit(ctx context.Context, closing <-chan struct{}, count, bytes int) error {
+// Admit waits for room and for the turn, which the caller then has until it
+// calls Next. It is ErrAborted or ErrClosed when ctx or closing is done first.
+func (w *Window) Admit(ctx context.Context, closing <-chan struct{}, count, bytes int) error {
 	if err := ctx.Err(); err != nil {
 		return &oms.Error{Code: oms.ErrAborted, Err: err}
 	}
@@ -42,10 +44,10 @@ func (w *window) admit(ctx context.Context, closing <-chan struct{}, count, byte
 		select {
 		case <-w.room:
 		case <-ctx.Done():
-			w.next()
+			w.Next()
 			return &oms.Error{Code: oms.ErrAborted, Err: ctx.Err()}
 		case <-closing:
-			w.next()
+			w.Next()
 			return &oms.Error{Code: oms.ErrClosed}
 		}
 	}
@@ -54,7 +56,7 @@ func (w *window) admit(ctx context.Context, closing <-chan struct{}, count, byte
 
 // enter takes room if there is enough. What is larger than the window gets it
 // for itself.
-func (w *window) enter(count, bytes int) bool {
+func (w *Window) enter(count, bytes int) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.count > 0 && (w.count+count > w.maxCount || w.bytes+bytes > w.maxBytes) {
@@ -65,21 +67,17 @@ func (w *window) enter(count, bytes int) bool {
 	return true
 }
 
-// next ends a turn.
-func (w *window) next() { <-w.turn }
+// Next ends a turn.
+func (w *Window) Next() { <-w.turn }
 
-func (w *window) leave(count, bytes int) {
+// Leave makes room. Anybody may call it.
+func (w *Window) Leave(count, bytes int) {
 	w.mu.Lock()
 	w.count -= count
 	w.bytes -= bytes
 	w.mu.Unlock()
-	signal(w.room)
-}
-
-// signal wakes whoever waits, now or next.
-func signal(c chan struct{}) {
 	select {
-	case c <- struct{}{}:
-	default:
+	case w.room <- struct{}{}:
+	default: // it was signalled before
 	}
 }

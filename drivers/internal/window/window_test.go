@@ -1,23 +1,23 @@
-package rabbitmq
+package window_test
 
 import (
 	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
-	"time"
 
+	"github.com/omconnect/omconnect/drivers/internal/window"
 	"github.com/omconnect/omconnect/oms"
 )
 
 // admitted starts admitting, and returns where its outcome comes. Whoever is
 // admitted gives the turn to the next at once.
-func admitted(ctx context.Context, w *window, closing <-chan struct{}, count, bytes int) <-chan error {
+func admitted(ctx context.Context, w *window.Window, closing <-chan struct{}, count, bytes int) <-chan error {
 	out := make(chan error, 1)
 	go func() {
-		err := w.admit(ctx, closing, count, bytes)
+		err := w.Admit(ctx, closing, count, bytes)
 		if err == nil {
-			w.next()
+			w.Next()
 		}
 		out <- err
 	}()
@@ -50,13 +50,13 @@ func comes(t *testing.T, what string, out <-chan error, want error) {
 func TestAFullWindowAdmitsInTheOrderOfCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(oms.SenderConfig{MaxInFlight: 3, MaxInFlightBytes: 100})
+		w := window.New(oms.SenderConfig{MaxInFlight: 3, MaxInFlightBytes: 100})
 		comes(t, "the first", admitted(t.Context(), w, nil, 2, 10), nil)
 		second := admitted(t.Context(), w, nil, 2, 10)
 		waits(t, "one too many", second)
 		third := admitted(t.Context(), w, nil, 1, 10)
 		waits(t, "one for which there is room, behind it", third)
-		w.leave(2, 10)
+		w.Leave(2, 10)
 		comes(t, "the second", second, nil)
 		comes(t, "the third", third, nil)
 	})
@@ -65,15 +65,15 @@ func TestAFullWindowAdmitsInTheOrderOfCalls(t *testing.T) {
 func TestWhatIsLargerThanTheWindowHasItForItself(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(oms.SenderConfig{MaxInFlight: 10, MaxInFlightBytes: 100})
+		w := window.New(oms.SenderConfig{MaxInFlight: 10, MaxInFlightBytes: 100})
 		comes(t, "a small one", admitted(t.Context(), w, nil, 1, 1), nil)
 		large := admitted(t.Context(), w, nil, 1, 1000)
 		waits(t, "a large one beside it", large)
-		w.leave(1, 1)
+		w.Leave(1, 1)
 		comes(t, "the large one alone", large, nil)
 		small := admitted(t.Context(), w, nil, 1, 1)
 		waits(t, "a small one beside it", small)
-		w.leave(1, 1000)
+		w.Leave(1, 1000)
 		comes(t, "the small one", small, nil)
 	})
 }
@@ -81,7 +81,7 @@ func TestWhatIsLargerThanTheWindowHasItForItself(t *testing.T) {
 func TestWhoWaitsForRoomMayGiveUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(oms.SenderConfig{MaxInFlight: 1, MaxInFlightBytes: 100})
+		w := window.New(oms.SenderConfig{MaxInFlight: 1, MaxInFlightBytes: 100})
 		closing := make(chan struct{})
 		comes(t, "the first", admitted(t.Context(), w, closing, 1, 1), nil)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -97,38 +97,5 @@ func TestWhoWaitsForRoomMayGiveUp(t *testing.T) {
 		close(closing)
 		comes(t, "the one for room", room, oms.ErrClosed)
 		comes(t, "the one for its turn", turn, oms.ErrClosed)
-	})
-}
-
-func TestWhatIsKnownOfTopicsAndQueuesIsAskedAgainInTime(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var c topicCache
-		known := func(when, topic string, want int) {
-			t.Helper()
-			n, ok := c.get(topic)
-			if ok != (want > 0) || ok && n != want {
-				t.Errorf("%s: %s has %d partitions, known: %t; want %d", when, topic, n, ok, want)
-			}
-		}
-		known("at first", "a", 0)
-		c.put("a", 3)
-		c.put("b", 5)
-		c.setSound("q")
-		known("then", "a", 3)
-		if !c.isSound("q") || c.isSound("r") {
-			t.Error("a queue that was looked at is looked at again, or another is not")
-		}
-		c.forget("a")
-		known("forgotten", "a", 0)
-		known("beside it", "b", 5)
-		c.forget("")
-		known("with all forgotten", "b", 0)
-		c.put("a", 4)
-		time.Sleep(trustTopics)
-		known("a while later", "a", 0)
-		if c.isSound("q") {
-			t.Error("a queue is taken to be sound for ever")
-		}
 	})
 }

@@ -1,4 +1,4 @@
-package kafka
+package window
 
 import (
 	"context"
@@ -14,29 +14,29 @@ import (
 func TestRoomIsGivenInTheOrderOfAsking(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWindow(oms.SenderConfig{MaxInFlight: 2, MaxInFlightBytes: 100})
+		w := New(oms.SenderConfig{MaxInFlight: 2, MaxInFlightBytes: 100})
 		never := make(chan struct{})
-		if err := w.admit(t.Context(), never, 2, 20); err != nil {
+		if err := w.Admit(t.Context(), never, 2, 20); err != nil {
 			t.Fatal(err)
 		}
-		w.next()
+		w.Next()
 		var mu sync.Mutex
 		var order []int
 		var wg sync.WaitGroup
 		for i := range 5 {
 			wg.Go(func() {
-				if err := w.admit(t.Context(), never, 1, 10); err != nil {
+				if err := w.Admit(t.Context(), never, 1, 10); err != nil {
 					t.Error(err)
 				}
 				mu.Lock()
 				order = append(order, i)
 				mu.Unlock()
-				w.next()
+				w.Next()
 			})
 			synctest.Wait() // it stands in line
 		}
 		for range 5 {
-			w.leave(1, 10)
+			w.Leave(1, 10)
 			synctest.Wait()
 		}
 		wg.Wait()
@@ -48,7 +48,7 @@ func TestRoomIsGivenInTheOrderOfAsking(t *testing.T) {
 
 func TestAWindowIsFullByCountAndByBytes(t *testing.T) {
 	t.Parallel()
-	w := newWindow(oms.SenderConfig{MaxInFlight: 3, MaxInFlightBytes: 100})
+	w := New(oms.SenderConfig{MaxInFlight: 3, MaxInFlightBytes: 100})
 	for _, step := range []struct {
 		count, bytes int
 		fits         bool
@@ -63,7 +63,7 @@ func TestAWindowIsFullByCountAndByBytes(t *testing.T) {
 			t.Errorf("%d messages of %d bytes fit: %v, want %v", step.count, step.bytes, fits, step.fits)
 		}
 	}
-	w.leave(3, 100)
+	w.Leave(3, 100)
 	if !w.enter(50, 5000) {
 		t.Error("what is larger than the window does not fit into an empty one")
 	}
@@ -72,23 +72,23 @@ func TestAWindowIsFullByCountAndByBytes(t *testing.T) {
 	}
 }
 
-func TestWhoWaitsForRoomMayGiveUp(t *testing.T) {
+func TestATurnThatWasGivenUpIsFree(t *testing.T) {
 	t.Parallel()
 	for what, want := range map[string]oms.Code{"the caller gives up": oms.ErrAborted, "the sender closes": oms.ErrClosed} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				w := newWindow(oms.SenderConfig{MaxInFlight: 1, MaxInFlightBytes: 1})
+				w := New(oms.SenderConfig{MaxInFlight: 1, MaxInFlightBytes: 1})
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				closing := make(chan struct{})
-				if err := w.admit(ctx, closing, 1, 1); err != nil {
+				if err := w.Admit(ctx, closing, 1, 1); err != nil {
 					t.Fatal(err)
 				}
-				w.next()
+				w.Next()
 				ended := make(chan error, 2)
 				for range 2 { // one waits for room, the other for the turn
-					go func() { ended <- w.admit(ctx, closing, 1, 1) }()
+					go func() { ended <- w.Admit(ctx, closing, 1, 1) }()
 				}
 				synctest.Wait()
 				if want == oms.ErrClosed {
@@ -98,11 +98,11 @@ func TestWhoWaitsForRoomMayGiveUp(t *testing.T) {
 				}
 				for range 2 {
 					if err := <-ended; !errors.Is(err, want) {
-						t.Errorf("admit: %v, want %v", err, want)
+						t.Errorf("Admit: %v, want %v", err, want)
 					}
 				}
-				w.leave(1, 1) // and the turn is free again
-				if err := w.admit(t.Context(), make(chan struct{}), 1, 1); err != nil {
+				w.Leave(1, 1) // and the turn is free again
+				if err := w.Admit(t.Context(), make(chan struct{}), 1, 1); err != nil {
 					t.Error(err)
 				}
 			})
