@@ -4,8 +4,9 @@
 //
 // The package has a front and a back, as log/slog has a Logger and a Handler.
 // Programs use the front, which is concrete: [Client], [Producer],
-// [PullConsumer], [PushConsumer]. A broker is reached through the back, a few
-// small interfaces that its driver implements: [Driver], [Conn], [Sender],
+// [PullConsumer], [PushConsumer], and where the broker has them [TxProducer]
+// and [HalfProducer]. A broker is reached through the back, a few small
+// interfaces that its driver implements: [Driver], [Conn], [Sender],
 // [Receiver], and optional ones found by type assertion. Both share [Message].
 // What every broker would do alike (validation, waiting, resending in order,
 // expiry, push delivery, interceptors, the shape of errors) is written once,

@@ -2,6 +2,7 @@ package oms
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -138,6 +139,14 @@ type Gap struct {
 	From, To  int64
 }
 
+// String describes the gap, without its topic.
+func (g Gap) String() string {
+	if g.From > g.To {
+		return fmt.Sprintf("partition %d ends at offset %d, and the group's position is %d: the broker has lost what was there", g.Partition.Number, g.To, g.From)
+	}
+	return fmt.Sprintf("messages of partition %d from offset %d to before %d were removed before they were read", g.Partition.Number, g.From, g.To)
+}
+
 // A Receiver takes messages out of a broker, as a member of a group. Receive
 // is called by one goroutine at a time; Ack and Flush may be called by others
 // meanwhile. Messages of one partition come in order.
@@ -156,9 +165,9 @@ type Receiver interface {
 	Close(ctx context.Context) error
 }
 
-// The interfaces below are optional and found by type assertion: of the first
-// four on a Receiver, of the others on a Conn. Where there is none, or the
-// capability is not claimed, the front returns ErrUnsupported.
+// The interfaces below, and those in tx.go, are optional and found by type
+// assertion: the first three on a Receiver, the others on a Conn. Where there
+// is none, or the capability is not claimed, the front returns ErrUnsupported.
 
 // A Nacker gives messages back, to be delivered again to whoever is next.
 type Nacker interface {

@@ -107,14 +107,14 @@ func (pc *PushConsumer) deliver(ctx context.Context, lanes []chan []*Message) er
 			return unlessDone(ctx, err)
 		}
 		batches := make([][]*Message, len(lanes))
+		if len(lanes) == 1 {
+			batches[0], msgs = msgs, nil
+		}
 		for _, m := range msgs {
-			lane := 0
-			switch {
-			case len(lanes) == 1:
-			case m.Key != nil:
+			lane := next % len(lanes)
+			if m.Key != nil {
 				lane = int(maphash.Bytes(seed, m.Key) % uint64(len(lanes))) //nolint:gosec // below the number of lanes
-			default:
-				lane = next % len(lanes)
+			} else {
 				next++
 			}
 			batches[lane] = append(batches[lane], m)
@@ -161,12 +161,15 @@ func (pc *PushConsumer) handle(ctx context.Context, batch []*Message, h Handler)
 			return nil //nolint:nilerr // the end was asked for
 		}
 		failure := h(context.WithoutCancel(ctx), batch)
-		var done, left []*Message
-		for i, m := range batch {
-			if FailureOf(failure, i) == nil {
-				done = append(done, m)
-			} else {
-				left = append(left, m)
+		done, left := batch, []*Message(nil)
+		if failure != nil {
+			done = nil
+			for i, m := range batch {
+				if FailureOf(failure, i) == nil {
+					done = append(done, m)
+				} else {
+					left = append(left, m)
+				}
 			}
 		}
 		if len(done) > 0 {

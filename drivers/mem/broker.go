@@ -20,6 +20,8 @@ type broker struct {
 	session    chan struct{} // closed when all connections are lost, then replaced
 	topics     map[string][]*partition
 	groups     map[string]*group
+	owners     map[string]int // of transactions, by id: how many there were
+	halves     map[string]*halfGroup
 	generation int64 // the last one that was given out
 	joined     int   // how many members there ever were
 }
@@ -30,6 +32,8 @@ func newBroker(o Options) *broker {
 		session: make(chan struct{}),
 		topics:  make(map[string][]*partition),
 		groups:  make(map[string]*group),
+		owners:  make(map[string]int),
+		halves:  make(map[string]*halfGroup),
 	}
 }
 
@@ -139,17 +143,25 @@ func (b *broker) store(session <-chan struct{}, id oms.Partition, m *oms.Message
 	if b.session != session {
 		return failure("send", m.Topic, oms.ErrUnavailable, errors.New("the connection was lost"))
 	}
-	logs := b.topics[id.Topic]
-	if id.Number >= len(logs) {
+	if !b.has(id) {
 		return failure("send", m.Topic, oms.ErrNotFound, errors.New("the topic does not exist"))
 	}
-	logs[id.Number].add(r, now)
+	b.add(id, r, now)
+	return nil
+}
+
+// has reports whether there is such a partition. The caller holds mu.
+func (b *broker) has(id oms.Partition) bool { return id.Number < len(b.topics[id.Topic]) }
+
+// add appends a record to a partition that is there, and tells who reads it.
+// The caller holds mu.
+func (b *broker) add(id oms.Partition, r *record, now time.Time) {
+	b.topics[id.Topic][id.Number].add(r, now)
 	for _, g := range b.groups {
 		if c := g.cursors[id]; c != nil && c.owner != nil {
 			signal(c.owner.data)
 		}
 	}
-	return nil
 }
 
 // loseSessions ends every connection at once: what is sent and not confirmed
@@ -165,13 +177,17 @@ func (b *broker) loseSessions() {
 	}
 }
 
-// wakeMembers makes every receiver look again. The caller holds mu.
+// wakeMembers makes every receiver look again, and every sender of half
+// messages. The caller holds mu.
 func (b *broker) wakeMembers() {
 	for _, g := range b.groups {
 		for _, r := range g.members {
 			signal(r.work)
 			signal(r.data)
 		}
+	}
+	for _, g := range b.halves {
+		g.wake()
 	}
 }
 

@@ -5,7 +5,8 @@
 //
 // A broker lives as long as its [Driver]; every connection opened from one
 // Driver sees the same topics and groups. Make the Driver inside the synctest
-// bubble that uses it. Each open sender and receiver has one goroutine, which
+// bubble that uses it. Each open sender, also of half messages, and each open
+// receiver has one goroutine, which
 // ends with Close.
 //
 // # Access point
@@ -61,6 +62,11 @@
 // partition lost with the connection, or with its topic, is told to OnRevoked
 // afterwards, when nothing of it can be acknowledged.
 //
+// A transaction stores its messages at once, and is fenced where its id was
+// opened again. A half message stands beside its log until it has a verdict, and
+// takes its place then; a sender of its group is asked about it each
+// Options.CheckAfter, for ever.
+//
 // # Ordering
 //
 // Messages of one partition, and so of one key, arrive in the order stored.
@@ -86,6 +92,6 @@
 //
 // # Limits
 //
-// One process. No transactions, half messages, priorities or topic patterns.
-// Replication factors are ignored.
+// One process. No priorities. Replication factors are
+// ignored.
 package mem

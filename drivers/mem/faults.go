@@ -32,6 +32,7 @@ func (d *Driver) PowerCut() {
 	b.loseSessions()
 	now := time.Now()
 	safe := now.Add(-b.opts.ConfirmAfter - b.opts.DurableAfter)
+	b.loseHalves(safe)
 	for topic, logs := range b.topics {
 		for n, p := range logs {
 			p.advance(now)

@@ -85,11 +85,14 @@ func TestWhatWasOnItsWayWhenTheBrokerWentDownIsUnknown(t *testing.T) {
 	bubble(t, mem.Options{ConfirmAfter: time.Second}, func(b *bench) {
 		b.topic("t", 2)
 		s := b.sender(oms.SenderConfig{})
-		first, second := start(s, in(0, text("t", "a"))), start(s, in(0, text("t", "b")))
+		first, told := make(chan error), make(chan struct{})
+		s.SendAsync(b.Context(), []*oms.Message{in(0, text("t", "a"))}, func(err error) { first <- err; <-told })
+		second := start(s, in(0, text("t", "b")))
 		b.driver.SetDown(oms.ErrUnavailable)
 		b.driver.SetDown(nil)
-		behind, other := start(s, in(0, text("t", "c"))), start(s, in(1, text("t", "d")))
 		b.wantError(<-first, oms.ErrUnknown)
+		behind, other := start(s, in(0, text("t", "c"))), start(s, in(1, text("t", "d"))) // while its done has not returned
+		close(told)
 		b.wantError(<-second, oms.ErrUnknown)
 		b.wantError(<-behind, oms.ErrAborted)
 		b.noError(<-other)

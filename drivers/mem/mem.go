@@ -28,11 +28,18 @@ type Options struct {
 	// RevokeTimeout is how long OnAssigned and OnRevoked may take before the
 	// broker waits no longer; one minute.
 	RevokeTimeout time.Duration
+	// CheckAfter is how long a half message goes without a verdict before a
+	// sender of its group is asked, each time; one second.
+	CheckAfter time.Duration
+	// Unclaimed are capabilities that the broker does not claim, though it has
+	// them.
+	Unclaimed []oms.Capability
 
 	// OnSend is called for each message before it is stored, in order, and
 	// may block; it is not called for messages that are aborted. With an error
 	// (ErrUnavailable, where it has no code) the message fails and is not
-	// stored, except for ErrUnknown: then it is stored and fails.
+	// stored, except for ErrUnknown: then it is stored and fails. One message
+	// of a transaction decides for all of it.
 	OnSend func(*oms.Message) error
 	// OnAck is called for each message that is acknowledged, and may block. With
 	// an error the message stays unacknowledged, and Ack returns the error.
@@ -51,6 +58,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.RevokeTimeout <= 0 {
 		o.RevokeTimeout = time.Minute
+	}
+	if o.CheckAfter <= 0 {
+		o.CheckAfter = time.Second
 	}
 	return o
 }
@@ -94,7 +104,7 @@ func (d *Driver) Capabilities(oms.AccessPoint) oms.Capabilities {
 	c := oms.Claim(
 		oms.Nack, oms.Seek, oms.OffsetForTime, oms.PauseReceive,
 		oms.CreateTopic, oms.DeleteTopic, oms.ManageGroups, oms.ReportLag,
-		oms.BrokerIdentity, oms.GroupPositions,
+		oms.BrokerIdentity, oms.GroupPositions, oms.Transactions, oms.HalfMessages,
 		oms.MessageKey, oms.BinaryHeaders, oms.RepeatedHeaders, oms.NilHeaders,
 		oms.Tombstones, oms.Delay, oms.ExplicitPartition,
 		oms.OrderPerKey, oms.Groups, oms.Backlog, oms.Replay, oms.Partitioned,
@@ -103,9 +113,9 @@ func (d *Driver) Capabilities(oms.AccessPoint) oms.Capabilities {
 	c.Claims[oms.Expiry] = oms.Support{Claimed: true, Emulated: true, Note: "expired messages are dropped on receipt"}
 	c.Claims[oms.Priority] = oms.Support{Note: "a log has one order, that of storing"}
 	c.Claims[oms.Persistent] = oms.Support{Note: "the broker ends with its process"}
-	c.Claims[oms.Transactions] = oms.Support{Note: "not built"}
-	c.Claims[oms.HalfMessages] = oms.Support{Note: "not built"}
-	c.Claims[oms.TopicPattern] = oms.Support{Note: "not built"}
+	for _, name := range d.broker.opts.Unclaimed {
+		c.Claims[name] = oms.Support{Note: "the test does without it"}
+	}
 	c.MaxBody = d.broker.opts.MaxBody
 	c.DurableAfter = d.broker.opts.DurableAfter
 	c.Local = true
@@ -127,6 +137,10 @@ func failure(op, target string, code oms.Code, err error) error {
 
 func invalid(op, target, format string, args ...any) error {
 	return failure(op, target, oms.ErrInvalid, fmt.Errorf(format, args...))
+}
+
+func tooLarge(m *oms.Message, limit int) error {
+	return failure("send", m.Topic, oms.ErrTooLarge, fmt.Errorf("a body has at most %d bytes", limit))
 }
 
 // coded wraps an error that a test has asked for, and keeps its code.

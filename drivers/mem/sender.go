@@ -3,7 +3,6 @@ package mem
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -179,7 +178,7 @@ func (s *sender) try(b *batch, m *oms.Message) (oms.Partition, error) {
 		return p, err
 	}
 	if limit := broker.opts.MaxBody; len(m.Body) > limit {
-		return p, failure("send", m.Topic, oms.ErrTooLarge, fmt.Errorf("a body has at most %d bytes", limit))
+		return p, tooLarge(m, limit)
 	}
 	b.tried[p] = true
 	if hook := broker.opts.OnSend; hook != nil {

@@ -81,8 +81,8 @@ var receiverKinds = []kind{
 	{"messages are handed out after the partition has gone", []string{"O03", "P01", "P09", "R11"}, hoard},
 	{"Receive returns more than it was asked for", []string{"A11", "N04", "O03", "P01", "P07", "P09", "R08", "R09", "R11", "R16"}, overdeliver},
 	{"Receive ignores that it is cancelled", []string{"R07"}, hang},
-	{"keyed messages arrive in reverse", []string{"N01", "O01", "P05", "S01", "S09"}, reverse(func(m *oms.Message) bool { return m.Key != nil })},
-	{"keyless messages arrive in reverse", []string{"M07", "O02", "S04"}, reverse(func(m *oms.Message) bool { return m.Key == nil })},
+	{"keyed messages arrive in reverse", []string{"N01", "O01", "P05", "S01", "S09", "X02"}, reverse(func(m *oms.Message) bool { return m.Key != nil })},
+	{"keyless messages arrive in reverse", []string{"M07", "O02", "S04", "X02"}, reverse(func(m *oms.Message) bool { return m.Key == nil })},
 	{"what is given back comes last", []string{"A03", "M14", "O03"}, nackAtTheEnd},
 	{"giving back is forgotten", []string{"A02", "A07", "A09", "F05", "M14", "O03"}, forgetNack},
 	{"pausing is forgotten", []string{"R11"}, func(d *broken) {
@@ -111,7 +111,7 @@ var receiverKinds = []kind{
 	{"a group begins with its first member", []string{"A01", "A02", "A03", "A04", "A10", "A11", "C07", "F05", "M08", "M14", "N02", "N03", "N04", "N10", "N11", "N12", "O02", "O03", "O05", "P03", "P05", "P07", "P08", "R01", "R02", "R06", "R09", "R10", "R12", "S11", "X05"}, onEachConn(beginWithMember)},
 	{"all groups are one", []string{"N02", "N10", "P03", "R02", "R04", "R06", "R15", "X05"}, onEachConn(share)},
 	{"members do not share", []string{"A11", "F05", "F06", "N03", "N11", "O01", "P04", "P05", "P09", "R03", "X05"}, doNotShare},
-	{"a receiver ends with its session", []string{"A05", "A08", "F01", "F03", "F04", "O04"}, dieWithTheSession},
+	{"a receiver ends with its session", []string{"A05", "A08", "F01", "F03", "F04", "O04", "X07"}, dieWithTheSession},
 	{"a receiver ends with its topic", []string{"R14", "X01"}, loseTopic},
 	{"a receiver reads topics that begin the same", []string{"R02"}, onEachConn(readMore)},
 	{"Close leaves Receive waiting", []string{"C06", "C07"}, keepReceiving},
@@ -119,7 +119,9 @@ var receiverKinds = []kind{
 
 var connKinds = []kind{
 	{"a priority is claimed and ignored", []string{"M10", "M13"}, claim(oms.Priority, oms.Support{Claimed: true})},
-	{"transactions are claimed", []string{"U01"}, claim(oms.Transactions, oms.Support{Claimed: true})},
+	{"the broker does not know which it is", []string{"U01"}, onEachConn(func(c *brokenConn) {
+		c.identity = func(ctx context.Context) (string, error) { return "", c.check(ctx) }
+	})},
 	{"what is not claimed has no reason", []string{"C10"}, claim(oms.Delay, oms.Support{})},
 	{"Open dials", []string{"C03", "C04", "F02", "F08"}, dialOnOpen},
 	{"options are not looked at", []string{"C01"}, ignoreOptions},

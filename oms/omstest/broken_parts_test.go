@@ -15,6 +15,8 @@ type memConn interface {
 	oms.OffsetFinder
 	oms.GroupPositioner
 	oms.Identifier
+	oms.TxOpener
+	oms.HalfOpener
 }
 
 type brokenConn struct {
@@ -35,6 +37,8 @@ type brokenConn struct {
 	offsets      func(context.Context, []string, oms.Start) (map[oms.Partition]int64, error)
 	positions    func(context.Context, string, []string) (map[oms.Partition]int64, error)
 	identity     func(context.Context) (string, error)
+	openTx       func(context.Context, string) (oms.TxSender, error)
+	openHalf     func(context.Context, string, checkFunc) (oms.HalfSender, error)
 }
 
 func newBrokenConn(d *broken, m memConn) *brokenConn {
@@ -44,6 +48,7 @@ func newBrokenConn(d *broken, m memConn) *brokenConn {
 		createTopic: m.CreateTopic, deleteTopic: m.DeleteTopic, topics: m.Topics,
 		ensureGroup: m.EnsureGroup, deleteGroup: m.DeleteGroup, members: m.Members,
 		lag: m.Lag, offsets: m.Offsets, positions: m.Positions, identity: m.Identity,
+		openTx: m.OpenTx, openHalf: m.OpenHalf,
 	}
 	c.openSender = func(ctx context.Context, cfg oms.SenderConfig) (oms.Sender, error) {
 		s, err := m.OpenSender(ctx, cfg)

@@ -20,7 +20,7 @@ type kind struct {
 }
 
 func kinds() []kind {
-	return slices.Concat(messageKinds, senderKinds, receiverKinds, connKinds)
+	return slices.Concat(messageKinds, senderKinds, receiverKinds, connKinds, txKinds, halfKinds)
 }
 
 // The order of goroutines is chance, in a bubble too. A rule that must be

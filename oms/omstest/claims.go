@@ -14,7 +14,7 @@ var everyCapability = slices.Concat(operations, features, guarantees)
 var (
 	operations = []oms.Capability{
 		oms.Nack, oms.Seek, oms.OffsetForTime, oms.PauseReceive, oms.CreateTopic, oms.DeleteTopic, oms.ManageGroups,
-		oms.ReportLag, oms.Transactions, oms.HalfMessages, oms.TopicPattern, oms.BrokerIdentity, oms.GroupPositions,
+		oms.ReportLag, oms.Transactions, oms.HalfMessages, oms.BrokerIdentity, oms.GroupPositions,
 	}
 	features = []oms.Capability{
 		oms.MessageKey, oms.BinaryHeaders, oms.RepeatedHeaders, oms.NilHeaders, oms.Tombstones, oms.Delay, oms.Expiry,

@@ -16,8 +16,20 @@ var adminRules = []Rule{
 		Needs: []oms.Capability{oms.CreateTopic}, check: checkTopics,
 	},
 	{
+		ID: "X02", Sentence: "A transaction is stored as a whole and in order or not at all, and a later owner of its id fences the earlier.",
+		Needs: []oms.Capability{oms.Transactions}, check: checkTransactions,
+	},
+	{
 		ID: "X05", Sentence: "Groups are made once, their members are listed while they live, and a group that was deleted begins anew.",
 		Needs: []oms.Capability{oms.ManageGroups}, check: checkGroups,
+	},
+	{
+		ID: "X06", Sentence: "A half message arrives once it is committed and never when it is rolled back; check is asked about one without a verdict, also after its sender has gone.",
+		Needs: []oms.Capability{oms.HalfMessages}, check: checkHalfMessages,
+	},
+	{
+		ID: "X07", Sentence: "Transactions go on after a restart of the broker, and each of those before is there as a whole or not at all.",
+		Needs: []oms.Capability{oms.Transactions}, Faults: []Fault{Restart}, check: checkTransactionsRestart,
 	},
 }
 

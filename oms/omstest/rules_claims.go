@@ -68,6 +68,20 @@ func theOperations() map[oms.Capability]operation {
 			}
 			return err
 		}, onConn[oms.Identifier]},
+		oms.Transactions: {func(b *bench, c *oms.Client, _ *member, topic string) error {
+			p, err := c.NewTxProducer(b.ctx, b.name("id"))
+			if err != nil {
+				return err
+			}
+			return errors.Join(p.Send(b.ctx, numbered(topic, 0, 1)...), p.Close(b.ctx))
+		}, onConn[oms.TxOpener]},
+		oms.HalfMessages: {func(b *bench, c *oms.Client, _ *member, topic string) error {
+			p, err := c.NewHalfProducer(b.ctx, b.name("group"), always(oms.Rollback))
+			if err != nil {
+				return err
+			}
+			return errors.Join(p.Send(b.ctx, numbered(topic, 0, 1)[0], decided(oms.Rollback)), p.Close(b.ctx))
+		}, onConn[oms.HalfOpener]},
 	}
 }
 
