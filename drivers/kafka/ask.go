@@ -55,11 +55,7 @@ func opened[T any](ctx context.Context, c *conn, b *sarama.Broker, request func(
 	for range attempts {
 		v, err = call(ctx, func() (T, error) {
 			var none T
-			if err := b.Open(c.client.Config()); err != nil && !errors.Is(err, sarama.ErrAlreadyConnected) {
-				return none, err
-			}
-			if _, err := b.Connected(); err != nil {
-				c.drop(b) // it latches why it could not connect
+			if err := connect(c.client, b); err != nil {
 				return none, err
 			}
 			return request()
@@ -69,6 +65,23 @@ func opened[T any](ctx context.Context, c *conn, b *sarama.Broker, request func(
 		}
 	}
 	return v, err
+}
+
+// connect opens a connection to a broker of a client's, unless it is open, and
+// waits for it. Where the client has been closed meanwhile, so is the
+// connection: nobody else would.
+func connect(client sarama.Client, b *sarama.Broker) error {
+	if err := b.Open(client.Config()); err != nil && !errors.Is(err, sarama.ErrAlreadyConnected) {
+		return err
+	}
+	_, err := b.Connected()
+	if err == nil && client.Closed() {
+		err = sarama.ErrClosedClient
+	}
+	if err != nil {
+		_ = b.Close() // it latches why it could not connect
+	}
+	return err
 }
 
 // from says of which broker an error is, and what may have to be set.

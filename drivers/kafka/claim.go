@@ -17,9 +17,15 @@ type claim struct {
 	next       int64 // the offset behind the last message that was delivered
 	committed  int64 // the position that the broker has; -1 if none
 	trail      trail
-	queue      []*sarama.ConsumerMessage // fetched and not delivered
-	flow       *flow                     // what fetches; nil when nothing does
-	gap        *oms.Gap                  // to be told before more is fetched
+	queue      []fetched // and not delivered
+	flow       *flow     // what fetches; nil when nothing does
+	gap        *oms.Gap  // to be told before more is fetched
+}
+
+// A fetched record, and what it counts in the window.
+type fetched struct {
+	*sarama.ConsumerMessage
+	size int
 }
 
 // A receipt names a delivery.
@@ -39,27 +45,35 @@ func sizeOfMessage(m *sarama.ConsumerMessage) int {
 	return n
 }
 
-// deliver hands out the first message of the queue.
-func (c *claim) deliver() *oms.Message {
-	r := c.queue[0]
-	c.queue[0] = nil
-	c.queue = c.queue[1:]
-	c.trail.add(r.Offset, sizeOfMessage(r))
-	c.next = r.Offset + 1
-	m := decode(r)
-	m.Receipt = receipt{claim: c, generation: c.generation, offset: r.Offset}
-	return m
+// ready is how many messages there are to deliver.
+func (c *claim) ready() int {
+	if !c.active || c.paused {
+		return 0
+	}
+	return len(c.queue)
 }
 
-// ack settles a delivery; false is one that is not the receiver's any more.
-func (c *claim) ack(rc receipt) bool {
+// deliver hands out the first messages of the queue.
+func (c *claim) deliver(n int) delivery {
+	d := delivery{claim: c, generation: c.generation, records: c.queue[:n:n]}
+	c.queue = c.queue[n:]
+	for _, r := range d.records {
+		c.trail.add(r.Offset, r.size)
+	}
+	c.next = d.records[n-1].Offset + 1
+	return d
+}
+
+// ack settles a delivery, and returns the room that makes; ok is false for one
+// that is not the receiver's any more.
+func (c *claim) ack(rc *receipt) (count, bytes int, ok bool) {
 	if !c.live || c.generation != rc.generation {
-		return false
+		return 0, 0, false
 	}
-	if size, ok := c.trail.ack(rc.offset); ok {
-		c.receiver.leave(1, size)
+	if size, fresh := c.trail.ack(rc.offset); fresh {
+		return 1, size, true
 	}
-	return true
+	return 0, 0, true
 }
 
 // position is what the group has left behind.
@@ -70,9 +84,11 @@ func (c *claim) stop() {
 	if c.flow != nil {
 		c.flow.cancel()
 	}
-	for _, m := range c.queue {
-		c.receiver.leave(1, sizeOfMessage(m))
+	bytes := 0
+	for _, r := range c.queue {
+		bytes += r.size
 	}
+	c.receiver.leave(len(c.queue), bytes)
 	c.queue = nil
 }
 

@@ -37,6 +37,7 @@
 //	                  <group.instance.id>-<number>; the latest to come with a
 //	                  name has it, and the one before is ErrFenced for good
 //	acknowledgement   committed offset of the first message not acknowledged
+//	transaction       transaction; its id is the transactional id
 //	identity          cluster id
 //	topic without     the brokers' defaults for partitions and replicas
 //	numbers
@@ -50,9 +51,15 @@
 // stored once. One whose outcome stays unknown is ErrUnknown, and brokers refuse
 // what of it is still on its way.
 //
-// Only what is committed is read of other programs' transactions. A group
-// without a position starts where the receiver says, and that is stored at
-// once; in a partition or topic that is younger than the group it starts at
+// A call of SendAll is one transaction of Kafka's: the coordinator of its id is
+// told of the partitions, each gets its batches, and the coordinator ends it.
+// Where one of these fails the transaction is aborted and the epoch goes up:
+// nothing of it that is late is stored. A commit is asked for until the
+// coordinator answers; without an answer within delivery.timeout.ms it is
+// ErrUnknown. Only what is committed is read, of whatever program.
+//
+// A group without a position starts where the receiver says, and that is stored
+// at once; in a partition or topic that is younger than the group it starts at
 // the first message. Positions are committed by Flush, by Close, before a
 // partition goes to another member, and each second. Flush returns when the
 // coordinator has said that it has them; acknowledgements that were lost with
@@ -86,7 +93,9 @@
 // A body has at most max.message.bytes, key and headers 64 KiB more: what is
 // larger is ErrTooLarge before anything is sent. MaxUnacked counts what was
 // fetched for the receiver; the client library holds one fetch of at most
-// 1 MiB for each partition besides, or one larger message. There are no
-// transactions, no topic patterns, no delays and no counts of deliveries.
-// The group protocol of KIP-848 is not used.
+// 1 MiB for each partition besides, or one larger message, and 256 KiB or some
+// tens of messages are on their way from it. A transaction is in
+// memory as a whole, needs brokers from 2.5.0 on and has delivery.timeout.ms and
+// 30 s, then the brokers end it. There are no delays and no counts of
+// deliveries. The group protocol of KIP-848 is not used.
 package kafka

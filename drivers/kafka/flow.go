@@ -13,12 +13,20 @@ import (
 // A flow fetches the messages of a claim from an offset on. Its goroutine ends
 // when it is cancelled: a pause, a seek, the end of the claim.
 type flow struct {
-	claim  *claim
-	from   int64
-	cancel context.CancelFunc
-	before *flow         // the client has one reader for a partition: this ends first
-	ended  chan struct{} // closed
+	claim    *claim
+	from     int64
+	gathered []fetched // what is offered at once
+	cancel   context.CancelFunc
+	before   *flow         // the client has one reader for a partition: this ends first
+	ended    chan struct{} // closed
 }
+
+// What is offered at once is at most so many messages and bytes, or one larger
+// message. It is beside what the window counts.
+const (
+	runMessages = 256
+	runBytes    = 256 << 10
+)
 
 // start makes the messages of a claim flow. The caller holds mu.
 func (c *claim) start() {
@@ -84,13 +92,12 @@ func (f *flow) fetch(ctx context.Context) error {
 			if !ok {
 				return errors.Join(ended(pc), oms.ErrUnavailable)
 			}
-			if m.Offset < f.from {
-				continue
-			}
-			if !f.offer(ctx, m) {
+			f.gather(m, pc.Messages())
+			taken := f.offer(ctx, f.gathered)
+			clear(f.gathered) // it keeps nothing
+			if !taken {
 				return ctx.Err()
 			}
-			f.from = m.Offset + 1
 		case e, ok := <-pc.Errors():
 			if ok {
 				return e.Err
@@ -113,27 +120,58 @@ func ended(pc sarama.PartitionConsumer) error {
 	return errors.New("the client has stopped reading")
 }
 
-// offer waits until there is room for a message and puts it in the queue; it
-// is false when the flow is to end.
-func (f *flow) offer(ctx context.Context, m *sarama.ConsumerMessage) bool {
-	r := f.claim.receiver
+// gather makes a run of a message and of those that the client library has for
+// the flow besides: the lock is taken, and who receives is woken, once for all.
+func (f *flow) gather(first *sarama.ConsumerMessage, more <-chan *sarama.ConsumerMessage) {
+	f.gathered = f.gathered[:0]
+	bytes := f.keep(first)
+	most := min(runMessages, f.claim.receiver.cfg.MaxUnacked)
+	for len(more) > 0 && len(f.gathered) < most && bytes < runBytes {
+		bytes += f.keep(<-more)
+	}
+}
+
+// keep adds a message to the run, unless it is from before where the flow
+// begins, and returns its size.
+func (f *flow) keep(m *sarama.ConsumerMessage) int {
+	if m.Offset < f.from {
+		return 0
+	}
+	f.from = m.Offset + 1
 	size := sizeOfMessage(m)
+	f.gathered = append(f.gathered, fetched{m, size})
+	return size
+}
+
+// offer waits until there is room for messages and puts them in the queue; it
+// is false when the flow is to end.
+func (f *flow) offer(ctx context.Context, run []fetched) bool {
+	r := f.claim.receiver
 	for {
 		r.mu.Lock()
 		if ctx.Err() != nil {
 			r.mu.Unlock()
 			return false
 		}
-		if r.hasRoom(size) {
+		n := 0
+		for n < len(run) && r.hasRoom(run[n].size) {
 			r.unacked++
-			r.unackedBytes += size
-			f.claim.queue = append(f.claim.queue, m)
-			r.mu.Unlock()
-			signal(r.data)
-			return true
+			r.unackedBytes += run[n].size
+			n++
+		}
+		f.claim.queue = append(f.claim.queue, run[:n]...)
+		run = run[n:]
+		if len(run) > 0 && r.room == nil {
+			r.room = make(chan struct{})
 		}
 		room := r.room
 		r.mu.Unlock()
+		if n > 0 {
+			signal(r.data)
+		}
+		if len(run) == 0 {
+			return true
+		}
 		select {
 		case <-room:
 		case <-ctx.Done():

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -21,8 +22,10 @@ const mostRecords = 10_000
 type parcel struct {
 	batch  *batch
 	index  int
-	record *sarama.Record
+	lane   *lane // nil if it is not known for which partition it is
+	record sarama.Record
 	size   int
+	err    error // why it is not to be sent
 }
 
 // A lane sends what is for one partition, one batch of records after the
@@ -40,6 +43,7 @@ type lane struct {
 	// The sender's mutex guards these two.
 	queue   []*parcel
 	running bool // its goroutine
+	most    int  // records of the next batch, after one that was too large; 0: as many as fit
 
 	producer int64 // of the goroutine alone
 	epoch    int16
@@ -57,6 +61,10 @@ func (l *lane) run() {
 			return
 		}
 		err := l.deliver(load)
+		if len(load) > 1 && oms.CodeOf(err) == oms.ErrTooLarge {
+			l.putBack(load) // one of them is, or all together: the broker does not say
+			continue
+		}
 		s := l.sender
 		s.mu.Lock()
 		for _, c := range load {
@@ -78,8 +86,11 @@ func (l *lane) run() {
 func (l *lane) take() []*parcel {
 	l.sender.mu.Lock()
 	defer l.sender.mu.Unlock()
-	n, bytes := 0, batchRoom
-	for n < len(l.queue) && n < mostRecords {
+	n, bytes, most := 0, batchRoom, mostRecords
+	if l.most > 0 {
+		most, l.most = l.most, 0
+	}
+	for n < len(l.queue) && n < most {
 		bytes += l.queue[n].size
 		if n > 0 && bytes > l.sender.conn.options.maxMessage+headerRoom {
 			break
@@ -93,6 +104,15 @@ func (l *lane) take() []*parcel {
 	load := l.queue[:n:n]
 	l.queue = l.queue[n:]
 	return load
+}
+
+// putBack has a batch sent again that the broker found too large, as two: the
+// first half of it alone, and then the rest.
+func (l *lane) putBack(load []*parcel) {
+	l.sender.mu.Lock()
+	defer l.sender.mu.Unlock()
+	l.most = (len(load) + 1) / 2
+	l.queue = slices.Concat(load, l.queue)
 }
 
 // deliver sends a batch until it is stored, refused, or the time for it is
@@ -230,7 +250,7 @@ func (l *lane) records(load []*parcel) *sarama.RecordBatch {
 	}
 	for i, c := range load {
 		c.record.OffsetDelta = int64(i)
-		b.Records[i] = c.record
+		b.Records[i] = &c.record
 	}
 	return b
 }

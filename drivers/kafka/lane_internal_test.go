@@ -73,7 +73,7 @@ func TestABatchHasTheNumbersOfItsProducer(t *testing.T) {
 	l.sender.conn.options.compression = sarama.CompressionZSTD
 	load := l.take()
 	for _, p := range load {
-		p.record = encode(&oms.Message{Body: []byte("b"), BornAt: time.Unix(1, 0)})
+		p.record = *encode(&oms.Message{Body: []byte("b"), BornAt: time.Unix(1, 0)})
 	}
 	before := time.Now().Truncate(time.Millisecond)
 	b := l.records(load)

@@ -10,11 +10,23 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/omconnect/omconnect/drivers/kafka"
+	"github.com/omconnect/omconnect/oms"
 	"github.com/omconnect/omconnect/oms/omstest"
 )
 
 func TestMain(m *testing.M) {
 	omstest.ServeMemberProcess()
+	// The driver sets what the client library has once for the process, and
+	// tests use that library beside it.
+	conn, err := kafka.Driver{}.Open(context.Background(), oms.AccessPoint{Driver: kafka.Name, Hosts: []string{"127.0.0.1:1"}})
+	if err == nil {
+		err = conn.Close(context.Background())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	if os.Getenv("OMCONNECT_TEST_LOG") != "" {
 		slog.SetLogLoggerLevel(slog.LevelDebug)
 	} else {

@@ -11,6 +11,16 @@ import (
 	"github.com/omconnect/omconnect/oms"
 )
 
+// encode returns the record of a message that is a batch by itself.
+func encode(m *oms.Message) *sarama.Record {
+	e, r := encoder{left: 1}, new(sarama.Record)
+	e.encode(r, m)
+	return r
+}
+
+// decode returns the message of a record that is received by itself.
+func decode(r *sarama.ConsumerMessage) *oms.Message { return newDecoder(1).decode(r) }
+
 func received(r *sarama.Record) *sarama.ConsumerMessage {
 	return &sarama.ConsumerMessage{Topic: "t", Partition: 2, Offset: 7, Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: time.UnixMilli(99)}
 }

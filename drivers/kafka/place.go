@@ -12,39 +12,68 @@ import (
 // which.
 const everyPartition = -1
 
-// place returns the partition of a message. With an error it says for which
-// partitions nothing may pass: one, or all of the topic.
-func (s *sender) place(b *batch, m *oms.Message) (p oms.Partition, err error) {
-	p = oms.Partition{Topic: m.Topic, Number: everyPartition}
-	if err = checkTopic(m.Topic); err != nil {
-		return p, fail("send", m.Topic, oms.ErrInvalid, err)
+// A target is a topic that is sent to, as the goroutine route knows it.
+type target struct {
+	topic      string
+	counted    int64   // the batch for which the partitions were counted
+	partitions int     // how many there are
+	keyless    int     // messages without a key, ever
+	lanes      []*lane // by partition; nil where nothing was sent to yet
+}
+
+// target returns that of a topic. It is kept when its partitions are counted:
+// of topics that are not there, nothing is.
+func (s *sender) target(topic string) *target {
+	if t := s.targets[topic]; t != nil {
+		return t
+	}
+	return &target{topic: topic}
+}
+
+// count asks for the partitions of a target, once for a batch. With an error
+// nothing may pass for any of them.
+func (s *sender) count(b *batch, t *target) error {
+	if err := checkTopic(t.topic); err != nil {
+		return fail("send", t.topic, oms.ErrInvalid, err)
 	}
 	s.mu.Lock()
-	behind := s.isBehind(b, p)
+	behind := s.isBehind(b, oms.Partition{Topic: t.topic, Number: everyPartition})
 	s.mu.Unlock()
 	if s.ctx.Err() == nil && behind { // and nothing is asked meanwhile
-		return p, errBehind(m.Topic)
+		return errBehind(t.topic)
 	}
-	n, known := b.partitions[m.Topic]
-	if !known || s.ctx.Err() != nil {
-		if n, err = s.partitions(m.Topic); err != nil {
-			return p, err
-		}
-		b.partitions[m.Topic] = n
+	n, err := s.partitions(t.topic)
+	if err != nil {
+		return err
 	}
+	t.counted, t.partitions = b.number, n
+	s.targets[t.topic] = t
+	return nil
+}
+
+// place returns the lane of a message. An error is one of all partitions of
+// the topic.
+func (s *sender) place(t *target, m *oms.Message) (*lane, error) {
+	var at int
 	switch {
 	case m.ToPartition != nil:
-		if *m.ToPartition < 0 || *m.ToPartition >= n {
-			return p, fail("send", m.Topic, oms.ErrInvalid, fmt.Errorf("there is no partition %d, only 0 to %d", *m.ToPartition, n-1))
+		if at = *m.ToPartition; at < 0 || at >= t.partitions {
+			return nil, fail("send", t.topic, oms.ErrInvalid, fmt.Errorf("there is no partition %d, only 0 to %d", at, t.partitions-1))
 		}
-		p.Number = *m.ToPartition
 	case m.Key != nil:
-		p.Number = murmur2.Partition(m.Key, n)
+		at = murmur2.Partition(m.Key, t.partitions)
 	default:
-		p.Number = s.keyless[m.Topic] % n
-		s.keyless[m.Topic]++
+		at = t.keyless % t.partitions
+		t.keyless++
 	}
-	return p, nil
+	for len(t.lanes) <= at {
+		t.lanes = append(t.lanes, nil)
+	}
+	if t.lanes[at] == nil {
+		t.lanes[at] = &lane{sender: s, id: oms.Partition{Topic: t.topic, Number: at}, producer: noProducer}
+		s.conn.lookout.look(t.topic)
+	}
+	return t.lanes[at], nil
 }
 
 func errBehind(topic string) error {

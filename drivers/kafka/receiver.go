@@ -40,7 +40,7 @@ type receiver struct {
 	generations  int64    // how many of claims there were
 	unacked      int      // fetched, and not acknowledged
 	unackedBytes int
-	room         chan struct{}   // closed when something has left, and replaced
+	room         chan struct{}   // closed when something has left; nil if nobody waits for it
 	failure      error           // for the next Receive
 	fenced       error           // for every Receive: another member has this one's name
 	lost         []oms.Partition // without warning, and OnRevoked was not told
@@ -58,12 +58,15 @@ func newReceiver(c *conn, cfg oms.ReceiverConfig, instance string) (*receiver, e
 	cfg.Topics = slices.Clone(cfg.Topics)
 	slices.Sort(cfg.Topics)
 	cfg.Topics = slices.Compact(cfg.Topics)
-	const fetch, channel = 1 << 20, 16
+	const fetch, least, most = 1 << 20, 16, 256
+	// Each time the channel is full or empty costs as much as some messages do.
+	// It is as long as the largest messages may be many.
+	channel := min(max(least, cfg.MaxUnackedBytes/c.options.maxMessage), most, cfg.MaxUnacked)
 	client, err := c.newClient(func(s *sarama.Config) {
 		// What the client library holds of a partition is one fetch and its
 		// channel. A reader that does not come is parked, others go on.
 		s.Consumer.Fetch.Default = int32(min(fetch, cfg.MaxUnackedBytes)) //nolint:gosec // at most a MiB
-		s.ChannelBufferSize = min(channel, cfg.MaxUnacked)
+		s.ChannelBufferSize = channel
 	})
 	if err != nil {
 		return nil, err
@@ -76,7 +79,7 @@ func newReceiver(c *conn, cfg oms.ReceiverConfig, instance string) (*receiver, e
 		conn: c, cfg: cfg, instance: instance, client: client, consumer: consumer,
 		work: make(chan struct{}, 1), data: make(chan struct{}, 1), closing: make(chan struct{}),
 		finished: make(chan struct{}), flushing: make(chan struct{}, 1),
-		claims: make(map[oms.Partition]*claim), room: make(chan struct{}),
+		claims: make(map[oms.Partition]*claim),
 	}
 	r.ctx, r.end = context.WithCancel(context.Background())
 	go r.run()
@@ -92,9 +95,16 @@ func (r *receiver) Receive(ctx context.Context, limit int) ([]*oms.Message, erro
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		msgs, err := r.take(limit)
-		if len(msgs) > 0 || err != nil {
-			return msgs, err
+		taken, n, err := r.take(limit)
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 { // what is made of it needs no lock
+			d, msgs := newDecoder(n), make([]*oms.Message, 0, n)
+			for _, t := range taken {
+				msgs = d.deliver(msgs, t)
+			}
+			return msgs, nil
 		}
 		select {
 		case <-r.data:
@@ -104,28 +114,29 @@ func (r *receiver) Receive(ctx context.Context, limit int) ([]*oms.Message, erro
 	}
 }
 
-func (r *receiver) take(limit int) (msgs []*oms.Message, err error) {
+// take takes up to limit messages out of the queues: n, of one or more claims.
+func (r *receiver) take(limit int) (taken []delivery, n int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return nil, fail("receive", r.cfg.Group, oms.ErrClosed, nil)
+		return nil, 0, fail("receive", r.cfg.Group, oms.ErrClosed, nil)
 	}
 	if r.fenced != nil {
-		return nil, r.fenced
+		return nil, 0, r.fenced
 	}
 	if err, r.failure = r.failure, nil; err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	begin := r.first
 	for i := range r.order {
 		at := (begin + i) % len(r.order)
-		c := r.order[at]
-		for c.active && !c.paused && len(c.queue) > 0 && len(msgs) < limit {
-			msgs = append(msgs, c.deliver())
+		if some := min(r.order[at].ready(), limit-n); some > 0 {
+			taken = append(taken, r.order[at].deliver(some))
+			n += some
 			r.first = at + 1
 		}
 	}
-	return msgs, nil
+	return taken, n, nil
 }
 
 // hasRoom reports whether one more message may be out. One always may, however
@@ -141,8 +152,10 @@ func (r *receiver) leave(count, bytes int) {
 	}
 	r.unacked -= count
 	r.unackedBytes -= bytes
-	close(r.room)
-	r.room = make(chan struct{})
+	if r.room != nil {
+		close(r.room)
+		r.room = nil
+	}
 }
 
 func (r *receiver) newGeneration() int64 {
@@ -168,14 +181,18 @@ func (r *receiver) Ack(_ context.Context, msgs []*oms.Message) error {
 		return fail(op, r.cfg.Group, oms.ErrClosed, nil)
 	}
 	var err error
+	count, bytes := 0, 0
+	defer func() { r.leave(count, bytes) }() // once: it may wake every flow
 	for _, m := range msgs {
-		rc, ok := m.Receipt.(receipt)
+		rc, ok := m.Receipt.(*receipt)
 		if !ok || rc.claim.receiver != r {
 			return fail(op, m.Topic, oms.ErrInvalid, fmt.Errorf("message %q was not received here", m.ID))
 		}
-		if !rc.claim.ack(rc) {
+		c, b, ok := rc.claim.ack(rc)
+		if !ok {
 			err = fail(op, m.Topic, oms.ErrStaleDelivery, nil)
 		}
+		count, bytes = count+c, bytes+b
 	}
 	return err
 }

@@ -2,7 +2,6 @@ package kafka
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"github.com/IBM/sarama"
@@ -19,12 +18,12 @@ type sender struct {
 	conn     *conn
 	client   sarama.Client // of its own connections
 	window   *window.Window
-	keyless  map[string]int  // counts messages per topic; of route alone
-	arrived  chan struct{}   // wakes route
-	settled  chan struct{}   // wakes report
-	closing  chan struct{}   // closed: nothing more is admitted
-	finished chan struct{}   // closed: every done has been called
-	ctx      context.Context //nolint:containedctx // ends when the sender gives up
+	targets  map[string]*target // by topic; of route alone
+	arrived  chan struct{}      // wakes route
+	settled  chan struct{}      // wakes report
+	closing  chan struct{}      // closed: nothing more is admitted
+	finished chan struct{}      // closed: every done has been called
+	ctx      context.Context    //nolint:containedctx // ends when the sender gives up
 	giveUp   context.CancelFunc
 
 	mu     sync.Mutex
@@ -34,13 +33,14 @@ type sender struct {
 	queue  []*batch // for route
 	taken  int64    // batches that were admitted, ever
 	done   []*batch // for report
-	lanes  map[oms.Partition]*lane
 	// blocked counts the batches in which a message of the partition failed
 	// and whose done has not returned. Until then everything of the partition
 	// fails, and so does what was admitted by then and is for the partition,
-	// found out later: freed has how many batches that are.
-	blocked map[oms.Partition]int
-	freed   map[oms.Partition]int64
+	// found out later: freed has how many batches that are, and freedLast the
+	// largest of these numbers.
+	blocked   map[oms.Partition]int
+	freed     map[oms.Partition]int64
+	freedLast int64
 }
 
 // A batch is one call of SendAsync.
@@ -49,12 +49,9 @@ type batch struct {
 	bytes  int
 	number int64 // of admission, from 1
 	done   func(error)
-	left   int // messages without an outcome
-	failed map[int]error
+	left   int                    // messages without an outcome
+	failed map[int]error          // nil while there is none
 	where  map[oms.Partition]bool // it has a failure of
-	// partitions has how many a topic has, asked once for the batch; of route
-	// alone.
-	partitions map[string]int
 }
 
 func newSender(c *conn, cfg oms.SenderConfig) (*sender, error) {
@@ -63,10 +60,10 @@ func newSender(c *conn, cfg oms.SenderConfig) (*sender, error) {
 		return nil, err
 	}
 	s := &sender{
-		conn: c, client: client, window: window.New(cfg), keyless: make(map[string]int),
+		conn: c, client: client, window: window.New(cfg), targets: make(map[string]*target),
 		arrived: make(chan struct{}, 1), settled: make(chan struct{}, 1),
 		closing: make(chan struct{}), finished: make(chan struct{}),
-		lanes: make(map[oms.Partition]*lane), blocked: make(map[oms.Partition]int), freed: make(map[oms.Partition]int64),
+		blocked: make(map[oms.Partition]int), freed: make(map[oms.Partition]int64),
 	}
 	s.ctx, s.giveUp = context.WithCancel(context.Background())
 	routed := make(chan struct{})
@@ -86,7 +83,7 @@ func (s *sender) SendAsync(ctx context.Context, msgs []*oms.Message, done func(e
 		done(nil)
 		return
 	}
-	b := &batch{msgs: msgs, done: done, left: len(msgs), failed: make(map[int]error), where: make(map[oms.Partition]bool), partitions: make(map[string]int)}
+	b := &batch{msgs: msgs, done: done, left: len(msgs)}
 	for _, m := range msgs {
 		b.bytes += m.Size()
 	}
@@ -131,10 +128,7 @@ func (s *sender) route(routed chan<- struct{}) {
 		s.queue = nil
 		s.mu.Unlock()
 		for _, b := range queue {
-			for i, m := range b.msgs {
-				p, err := s.place(b, m)
-				s.enter(p, &parcel{batch: b, index: i}, m, err)
-			}
+			s.spread(b)
 		}
 		if len(queue) == 0 {
 			if last {
@@ -145,47 +139,13 @@ func (s *sender) route(routed chan<- struct{}) {
 	}
 }
 
-// enter gives a message to its lane, or says why not.
-func (s *sender) enter(p oms.Partition, c *parcel, m *oms.Message, err error) {
-	if err == nil {
-		c.record = encode(m)
-		c.size = sizeOf(c.record)
-		if most := s.conn.options.maxMessage; len(m.Body) > most || c.size > most+headerRoom-batchRoom {
-			err = fail("send", m.Topic, oms.ErrTooLarge, fmt.Errorf("a body has at most %d bytes, and key and headers at most %d more", most, headerRoom))
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err == nil && (s.isBehind(c.batch, p) || s.isBehind(c.batch, oms.Partition{Topic: p.Topic, Number: everyPartition})) {
-		err = errBehind(m.Topic)
-	}
-	if err != nil {
-		s.resolve(c, p, err)
-		return
-	}
-	l := s.lanes[p]
-	if l == nil {
-		l = &lane{sender: s, id: p, producer: noProducer}
-		s.lanes[p] = l
-		s.conn.lookout.look(m.Topic)
-	}
-	l.queue = append(l.queue, c)
-	if !l.running {
-		l.running = true
-		go l.run()
-	}
-}
-
-// isBehind reports whether a batch was admitted before the last failure of the
-// partition was told. The caller holds mu.
-func (s *sender) isBehind(b *batch, p oms.Partition) bool {
-	return s.blocked[p] > 0 || b.number <= s.freed[p]
-}
-
 // resolve notes the outcome of a message. The caller holds mu.
 func (s *sender) resolve(c *parcel, p oms.Partition, err error) {
 	b := c.batch
 	if err != nil {
+		if b.failed == nil {
+			b.failed, b.where = make(map[int]error), make(map[oms.Partition]bool)
+		}
 		b.failed[c.index] = err
 		if !b.where[p] {
 			b.where[p] = true
@@ -218,7 +178,7 @@ func (s *sender) report(routed <-chan struct{}) {
 			s.open--
 			for p := range b.where {
 				s.blocked[p]--
-				s.freed[p] = s.taken
+				s.freed[p], s.freedLast = s.taken, s.taken
 				if s.blocked[p] == 0 {
 					delete(s.blocked, p)
 				}

@@ -121,13 +121,17 @@ func (c *conn) controller(ctx context.Context) (*sarama.Broker, error) {
 	}
 	b := sarama.NewBroker(m.Brokers[i].Addr())
 	err = run(ctx, func() error {
-		if err := b.Open(c.client.Config()); err != nil {
-			return err
+		err := connect(c.client, b)
+		if ctx.Err() != nil { // nobody takes it
+			c.drop(b)
 		}
-		_, err := b.Connected()
 		return err
 	})
-	return b, err
+	if err != nil {
+		go c.drop(b) // it may still be about to connect
+		return nil, err
+	}
+	return b, nil
 }
 
 // Topics implements oms.TopicAdmin: those that are not the brokers' own,

@@ -26,16 +26,20 @@ func (t *trail) add(offset int64, size int) {
 // ack notes an acknowledgement and returns the size of what it settles; ok is
 // false for what was settled before.
 func (t *trail) ack(offset int64) (size int, ok bool) {
-	i, found := slices.BinarySearchFunc(t.entries, offset, func(e entry, o int64) int { return cmp.Compare(e.offset, o) })
-	if !found || t.entries[i].acked {
-		return 0, false
+	i := 0 // as it is in order, which most are
+	if len(t.entries) == 0 || t.entries[0].offset != offset {
+		var found bool
+		i, found = slices.BinarySearchFunc(t.entries, offset, func(e entry, o int64) int { return cmp.Compare(e.offset, o) })
+		if !found || t.entries[i].acked {
+			return 0, false
+		}
 	}
 	t.entries[i].acked = true
+	size = t.entries[i].size
 	n := 0
 	for n < len(t.entries) && t.entries[n].acked {
 		n++
 	}
-	size = t.entries[i].size
 	t.entries = t.entries[n:]
 	return size, true
 }
