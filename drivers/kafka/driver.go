@@ -38,7 +38,7 @@ func (d Driver) Open(_ context.Context, ap oms.AccessPoint) (oms.Conn, error) {
 func (d Driver) Capabilities(ap oms.AccessPoint) oms.Capabilities {
 	c := oms.Claim(
 		oms.Seek, oms.OffsetForTime, oms.PauseReceive, oms.CreateTopic, oms.DeleteTopic, oms.ManageGroups,
-		oms.ReportLag, oms.BrokerIdentity, oms.GroupPositions,
+		oms.ReportLag, oms.BrokerIdentity, oms.GroupPositions, oms.Transactions,
 		oms.MessageKey, oms.BinaryHeaders, oms.RepeatedHeaders, oms.NilHeaders, oms.Tombstones, oms.ExplicitPartition,
 		oms.OrderPerKey, oms.Persistent, oms.Groups, oms.Backlog, oms.Replay, oms.Partitioned,
 	)
@@ -50,11 +50,12 @@ func (d Driver) Capabilities(ap oms.AccessPoint) oms.Capabilities {
 	unclaimed(oms.DeliveryCount, "Kafka does not count deliveries")
 	unclaimed(oms.Priority, "a log has one order, that of storing")
 	unclaimed(oms.Delay, "Kafka cannot hold a message back without its partition")
-	unclaimed(oms.Transactions, "not built; messages of other programs' transactions are read once these are committed")
 	unclaimed(oms.HalfMessages, "Kafka has none")
-	unclaimed(oms.TopicPattern, "a receiver names its topics")
 	// Options that are wrong are Open's to refuse; what could be read counts.
 	o, _ := readOptions(ap)
+	if !o.version.IsAtLeast(oldestTx) {
+		unclaimed(oms.Transactions, txTooOld)
+	}
 	c.MaxBody, c.DurableAfter = o.maxMessage, o.durableAfter
 	return c
 }

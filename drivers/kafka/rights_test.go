@@ -15,7 +15,9 @@ import (
 )
 
 var (
-	resources  = map[string]sarama.AclResourceType{"topic": sarama.AclResourceTopic, "group": sarama.AclResourceGroup}
+	resources = map[string]sarama.AclResourceType{
+		"topic": sarama.AclResourceTopic, "group": sarama.AclResourceGroup, "transactional id": sarama.AclResourceTransactionalID,
+	}
 	operations = map[string]sarama.AclOperation{
 		"describe": sarama.AclOperationDescribe, "write": sarama.AclOperationWrite, "read": sarama.AclOperationRead,
 		"create": sarama.AclOperationCreate, "delete": sarama.AclOperationDelete, "describe configs": sarama.AclOperationDescribeConfigs,
@@ -95,6 +97,13 @@ func TestTheRightsOfThePageAreEnough(t *testing.T) {
 		{"list the members", func(ctx context.Context) error {
 			_, err := groups.Members(ctx, group, topics)
 			return err
+		}},
+		{"send a transaction", func(ctx context.Context) error {
+			s, err := conn.(oms.TxOpener).OpenTx(ctx, "mine.id")
+			if err != nil {
+				return err
+			}
+			return errors.Join(s.SendAll(ctx, []*oms.Message{{Topic: topic, Body: []byte("b")}}), s.Close(ctx))
 		}},
 		{"delete the group", func(ctx context.Context) error { return groups.DeleteGroup(ctx, group, topics) }},
 		{"delete the topic", func(ctx context.Context) error { return conn.(oms.TopicAdmin).DeleteTopic(ctx, topic) }},
