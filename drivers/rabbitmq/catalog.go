@@ -14,30 +14,46 @@ import (
 // locked runs f while nobody else makes, deletes or lists topics. The lock is
 // an exclusive queue: it goes with the connection of who holds it.
 func (c *conn) locked(ctx context.Context, f func() error) error {
-	c.making.Lock()
-	defer c.making.Unlock()
+	s, err := c.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { // even when ctx is done: others would wait for this connection
+		s.release(lockQueue)
+		<-c.making
+	}()
+	return f()
+}
+
+// lock waits for the lock, and returns the session that has it.
+func (c *conn) lock(ctx context.Context) (*session, error) {
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
 	for {
-		err := c.ask(ctx, func(ch *amqp.Channel) error {
-			_, err := ch.QueueDeclare(lockQueue, false, false, true, false, nil)
-			return err
-		})
-		if err == nil {
-			break
-		}
+		s, err := c.tryLock(ctx)
 		if !isCode(err, amqp.ResourceLocked) {
-			return err
+			return s, err
 		}
 		select {
 		case <-again.C:
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
-	err := f()
-	// Given back even when ctx is done: others would wait for this connection.
-	return errors.Join(err, c.deleteQueue(context.WithoutCancel(ctx), lockQueue))
+}
+
+func (c *conn) tryLock(ctx context.Context) (*session, error) {
+	select {
+	case c.making <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	s, err := c.in.session(ctx)
+	if err != nil {
+		<-c.making
+		return nil, err
+	}
+	return s, c.hold(ctx, s, lockQueue, func() { <-c.making })
 }
 
 // enroll adds a topic to the catalogue, unless it is there.
@@ -61,13 +77,12 @@ func (c *conn) enrolled(ctx context.Context, struck string) ([]string, error) {
 	if err := c.declareQueue(ctx, catalogQueue, false); err != nil {
 		return nil, err
 	}
-	var names []string
-	err := c.ask(ctx, func(ch *amqp.Channel) error {
+	names, err := answer(ctx, c, func(ch *amqp.Channel) (names []string, err error) {
 		var last uint64
 		for {
 			d, ok, err := ch.Get(catalogQueue, false)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if !ok {
 				break
@@ -77,19 +92,22 @@ func (c *conn) enrolled(ctx context.Context, struck string) ([]string, error) {
 				continue
 			}
 			if err := ch.Ack(d.DeliveryTag, false); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		if last == 0 {
-			return nil
+			return nil, nil
 		}
 		if err := ch.Nack(last, true, true); err != nil {
-			return err
+			return nil, err
 		}
-		return settled(ch, catalogQueue, len(names))
+		return names, settled(ch, catalogQueue, len(names))
 	})
+	if err != nil {
+		return nil, err
+	}
 	slices.Sort(names)
-	return slices.Compact(names), err
+	return slices.Compact(names), nil
 }
 
 // settled waits until a queue has its messages back.

@@ -16,26 +16,45 @@ import (
 
 // The rules of drivers against a RabbitMQ of its own, behind a proxy.
 func TestConformance(t *testing.T) {
+	b, proxy := proxied(t)
+	omstest.Run(t, harness(t, b, proxy, ""))
+}
+
+// The same rules, and more of them, of streams. Those about a broker that is
+// away are about code that queues have in common with them, most of it, and take
+// long.
+func TestConformanceOfStreams(t *testing.T) {
+	b, proxy := proxied(t)
+	h := harness(t, b, proxy, "&queue.type=stream")
+	if !h.Full {
+		h.Broker = omstest.Broker{KillConnections: h.Broker.KillConnections}
+		h.Denied, h.Mend = nil, nil
+	}
+	omstest.Run(t, h)
+}
+
+func proxied(t *testing.T) (*broker, *omstest.Proxy) {
+	t.Helper()
 	b := &broker{Server: servers.RabbitMQ(t)}
 	proxy, err := omstest.NewProxy(b.Addr())
 	must(t, err)
 	t.Cleanup(func() { must(t, proxy.Close()) })
-	omstest.Run(t, harness(t, b, proxy))
+	return b, proxy
 }
 
 // reservedTopics and reservedHeaders are what RabbitMQ or this driver keeps for
 // itself, some of each kind.
 var (
-	reservedTopics  = []string{"amq.direct", "amq.topic", "amq.rabbitmq.trace", "AMQ.anything"}
+	reservedTopics  = []string{"amq.direct", "amq.topic", "amq.rabbitmq.trace", "AMQ.anything", "oms.members", "oms.delay:orders:0"}
 	reservedHeaders = []string{
 		"CC", "BCC", "user_id", "x-death", "x-first-death-queue", "x-last-death-reason", "x-delivery-count", "x-delay", "x-match",
 		"x-stream-offset", "x-opt-anything", "oms-key", "oms-seq", "oms-headers", "oms-nil", "oms-h-CC", "traceparent",
 	}
 )
 
-func harness(t *testing.T, b *broker, proxy *omstest.Proxy) *omstest.Harness {
+func harness(t *testing.T, b *broker, proxy *omstest.Proxy, options string) *omstest.Harness {
 	t.Helper()
-	address := "oms:rabbitmq://" + proxy.Addr() + "/?heartbeat.ms=1000" // a dead connection is noticed soon
+	address := "oms:rabbitmq://" + proxy.Addr() + "/?heartbeat.ms=1000" + options // a dead connection is noticed soon
 	strangers := 0
 	stranger := func() string {
 		strangers++
@@ -57,6 +76,7 @@ func harness(t *testing.T, b *broker, proxy *omstest.Proxy) *omstest.Harness {
 			"oms:rabbitmq://one/?tls=true&tls.certificate.file=a&tls.key.file=b&sasl.mechanism=EXTERNAL",
 		},
 		Invalid: map[string]string{
+			"oms:rabbitmq://one/?queue.type=log": "queue.type", "oms:rabbitmq://one/?retention.ms=1000": "retention.ms",
 			"oms:rabbitmq:///": "host", "oms:rabbitmq://one/?declare=some": "declare", "oms:rabbitmq://one/?prefetch=5": "prefetch",
 			"oms:rabbitmq://one/?tls.ca.file=a": "tls", "oms:rabbitmq://one/?sasl.mechanism=EXTERNAL": "tls.certificate.file",
 			"oms:rabbitmq://one/?heartbeat.ms=5": "heartbeat.ms",

@@ -19,27 +19,30 @@ type conn struct {
 	in, out *link
 	topics  topicCache
 	slots   slots
-	making  sync.Mutex     // held by who makes or deletes a topic: the broker's lock tells connections apart only
+	making  chan struct{}  // has one of who makes or deletes a topic: the broker's lock tells connections apart only
 	running sync.WaitGroup // what is being asked
 
 	mu        sync.Mutex
 	closed    bool
 	receivers map[*receiver]bool
+	streams   map[*streamReceiver]bool
 	senders   map[*sender]bool
 }
 
 var (
-	_ oms.Conn        = (*conn)(nil)
-	_ oms.TopicAdmin  = (*conn)(nil)
-	_ oms.GroupAdmin  = (*conn)(nil)
-	_ oms.LagReporter = (*conn)(nil)
-	_ oms.Identifier  = (*conn)(nil)
+	_ oms.Conn            = (*conn)(nil)
+	_ oms.TopicAdmin      = (*conn)(nil)
+	_ oms.GroupAdmin      = (*conn)(nil)
+	_ oms.LagReporter     = (*conn)(nil)
+	_ oms.Identifier      = (*conn)(nil)
+	_ oms.OffsetFinder    = (*conn)(nil)
+	_ oms.GroupPositioner = (*conn)(nil)
 )
 
 func newConn(o options) *conn {
 	return &conn{
-		opts: o, in: newLink(o, "consume"), out: newLink(o, "publish"),
-		receivers: make(map[*receiver]bool), senders: make(map[*sender]bool),
+		opts: o, in: newLink(o, "consume"), out: newLink(o, "publish"), making: make(chan struct{}, 1),
+		receivers: make(map[*receiver]bool), streams: make(map[*streamReceiver]bool), senders: make(map[*sender]bool),
 	}
 }
 
@@ -50,6 +53,24 @@ func (c *conn) ask(ctx context.Context, f func(*amqp.Channel) error) error {
 		return err
 	}
 	return s.do(ctx, &c.running, f)
+}
+
+// answer asks for a value. Its f returns it and sets no variable of the
+// caller's: when ctx is done first, f still runs, and nobody waits for it.
+func answer[T any](ctx context.Context, c *conn, f func(*amqp.Channel) (T, error)) (T, error) {
+	got := make(chan T, 1)
+	err := c.ask(ctx, func(ch *amqp.Channel) error {
+		v, err := f(ch)
+		if err == nil {
+			got <- v
+		}
+		return err
+	})
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return <-got, nil
 }
 
 // Check implements oms.Conn.
@@ -97,6 +118,11 @@ func (c *conn) OpenReceiver(_ context.Context, cfg oms.ReceiverConfig) (oms.Rece
 		return nil, fail("open receiver", cfg.Group, &oms.Error{Code: oms.ErrClosed})
 	}
 	cfg.Topics = topics
+	if c.opts.isStream() {
+		r := newStreamReceiver(c, cfg.WithDefaults()) //nolint:contextcheck // a receiver outlives the call that opens it
+		c.streams[r] = true
+		return r, nil
+	}
 	r := newReceiver(c, cfg.WithDefaults()) //nolint:contextcheck // a receiver outlives the call that opens it
 	c.receivers[r] = true
 	return r, nil
@@ -106,6 +132,12 @@ func (c *conn) forgetReceiver(r *receiver) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.receivers, r)
+}
+
+func (c *conn) forgetStream(r *streamReceiver) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.streams, r)
 }
 
 func (c *conn) forgetSender(s *sender) {
@@ -124,6 +156,9 @@ func (c *conn) Close(ctx context.Context) error {
 		left = append(left, s)
 	}
 	for r := range c.receivers {
+		left = append(left, r)
+	}
+	for r := range c.streams {
 		left = append(left, r)
 	}
 	c.mu.Unlock()

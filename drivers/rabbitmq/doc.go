@@ -8,6 +8,9 @@
 // Without a virtual host it is "/", without a user guest. Options:
 //
 //	declare             full (exchanges and queues with all arguments), minimal (only the type of queues) or none
+//	queue.type          quorum (queues of each group) or stream (one stream for each partition, which all groups read)
+//	retention.ms, retention.bytes, segment.bytes  of streams; 7 days, no bound, the broker's
+//	durable.after.ms    for how long what a stream has confirmed may still be lost; 0
 //	ordering            key (a queue for each partition, with one active consumer) or none (members compete for one queue)
 //	topic.creation.default.partitions  1
 //	max.message.bytes   the largest body; 8 MiB
@@ -32,16 +35,18 @@
 //	body                body; nil has the header oms-nil
 //	id, correlation id  message-id, correlation-id; headers oms-id, oms-correlation-id if longer than 255 bytes or no text
 //	key                 header oms-key, text where it is text
-//	born time           timestamp, in seconds, and header oms-born, in milliseconds
+//	born time           timestamp, in seconds, and app-id oms/<milliseconds behind it>; before 1970 header oms-born, in milliseconds
 //	expiry              expiration, what is left of it, and header oms-expires
 //	trace context       headers traceparent and tracestate
 //	headers             headers of the same name, text where they are text; oms-headers has the order of all, and what a table has no place for
 //	CC, BCC, user_id, x-death*, x-first-death*, x-last-death*, x-delay, x-match, x-stream-*, x-opt-*
 //	                    oms-h-<name>, restored on receiving; they never steer the broker
-//	oms-seq             the number of the publishing on its channel, by which a message that comes back is known
+//	delay               headers oms-delay and oms-delay-<level>; what the broker adds while it waits, x-death and others, is left out
+//	oms-seq             a number by which a message that comes back is known, if it has no id, one that is no property,
+//	                    or that of another that is on its way
 //	delivery count      x-delivery-count of what is redelivered and 1, and nacks here
-//	content-type, content-encoding, type, app-id, user-id, reply-to, priority
-//	                    neither set nor read
+//	content-type, content-encoding, type, user-id, reply-to, priority
+//	                    neither set nor read; another app-id than ours is not read
 //
 // Messages of other programs have their headers, sorted by name, and neither
 // key, unless they set oms-key, nor expiry. Numbers, truth values and times in
@@ -68,7 +73,7 @@
 // library's own recovery is not used: it would acknowledge with a number that
 // means another message on the new connection.
 //
-// Each topic of a receiver is one partition, number 0, which is told to
+// Each topic of a receiver is one partition, number 0, unless it is a stream, which is told to
 // OnAssigned when its queues are consumed and to OnRevoked when the channel
 // has ended. Flush asks the queues after the acknowledgements were sent.
 //
@@ -100,6 +105,50 @@
 // With declare=minimal queues have no single active consumer: two members may
 // have messages of one queue for a moment when shares change.
 //
+// # Delay
+//
+// A message with a delay waits in quorum queues that have a time to live and
+// dead-letter to the topic's exchange, at least once and with the routing key
+// that it has: oms.delay:<topic>:<level>.<digit>, for the digits of the delay
+// to base 4 in units of 16 ms, of which the first five count. They are made when
+// a delay needs them, and go with the topic. The expiry of such a message is the
+// header only, so that the broker does not let it go early.
+//
+// It is confirmed when the first of these queues has it. When no queue of a
+// group takes it in the end, it waits on, and the broker tries again every three
+// minutes, and when it starts; what follows it on its way waits with it. So a
+// delayed message to a topic without a group is ErrNoSubscription where
+// management.url tells of that, and is kept otherwise. Delayed messages have the
+// order of their due times, about.
+//
+// # Streams
+//
+// With queue.type=stream a partition is the stream oms.stream:<topic>:<p>,
+// bound to the topic's exchange from the beginning, so that no message is
+// without a queue. It has offsets, keeps what is read, and loses what retention
+// removes. A sender is the same.
+//
+// AMQP 0-9-1 keeps no positions of streams. Each group has the stream
+// oms.position:<group>:<topic>:<p> for each partition, whose last message is
+// "1 <identity> <offset>": the offset of the first message that is not
+// acknowledged. The identity is that of the topic, the first message of
+// oms.identity:<topic>: a topic that was deleted and made anew has another, and
+// its groups begin anew. Positions are noted once a second, by Flush, and before
+// a partition goes.
+//
+// Members share partitions as they share queues. A stream lets everybody read,
+// so a member reads a partition while it holds the exclusive queue
+// oms.owner:<group>:<topic>:<p>, and lets go of it behind OnRevoked and its
+// position. A consumer that the broker ends is replaced where it was; what was
+// taken stays.
+//
+// Where a stream begins and ends is found by consuming from there and cancelling
+// at once. A point in time is a second for the broker; messages in front of it
+// are told by when they were made. Between segments the broker takes an offset
+// for itself, so that one that is missing by itself is no gap. A position that
+// retention removed is a gap, one beyond the end, too: From is then larger than
+// To. A Seek to where the partition has nothing is ErrInvalid, and moves nothing.
+//
 // # Errors
 //
 // classify.go has the table. The client library calls every connection that
@@ -113,14 +162,28 @@
 // about 250 bytes together. A replication factor means nothing: quorum queues
 // have the size that the broker gives them.
 //
-// The broker bounds what it delivers by count only. So MaxUnackedBytes is kept
-// for what Receive hands out, and for what is delivered ahead messages are
-// taken to have 32 KiB: when larger ones go beyond the bound, a channel with a
-// prefetch that fits takes over, the next time that nothing is handed out. Each
-// queue may always have one message out.
+// The broker bounds what it delivers by count only, so MaxUnackedBytes is made
+// a prefetch. What a receiver has in memory, the client library's buffers
+// included, is MaxUnackedBytes at most, or one message of each queue if that is
+// more, and what the library is reading just now. What has no room is dropped,
+// with all that follows, until a channel with a prefetch that fits takes over
+// and it comes again, the next time that nothing is out. What was delivered
+// ahead then counts as delivered once more.
+//
+// A message is taken to have 32 KiB, more if that many had no room, and less
+// again as soon as the mean of 512 messages is a quarter of that or less. If
+// something is always out, nothing more is handed out for one second in ten
+// until the other channel takes over. Whoever acknowledges nothing for ten
+// seconds, and waits for more that was dropped, has it behind a hand-over:
+// OnRevoked and OnAssigned are called as when members change.
+//
+// The broker is told of acknowledgements after 5 ms at the latest, or when they
+// are 200 or a quarter of the prefetch, and by Flush.
 //
 // What members in other processes have in hand is missing in Lag. Queues of a
 // group stay when their topic is deleted, until DeleteGroup. Topics and groups
-// are not seen when others make them. Delay, priority, streams and
-// transactions are not built.
+// are not seen when others make them. Priority and
+// transactions are not built. In a cluster, the node that a member is connected
+// to may know of the end of a stream, and of a position, a moment later than the
+// others do: messages come again then.
 package rabbitmq

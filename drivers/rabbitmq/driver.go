@@ -32,7 +32,7 @@ func (Driver) Capabilities(ap oms.AccessPoint) oms.Capabilities {
 		oms.MessageKey, oms.BinaryHeaders, oms.Expiry,
 		oms.OrderPerKey, oms.Persistent, oms.Groups, oms.DeliveryCount,
 	)
-	c.MaxBody = o.maxMessage
+	c.MaxBody, c.DurableAfter = o.maxMessage, o.durableAfter
 	emulated := func(name oms.Capability, how string) {
 		c.Claims[name] = oms.Support{Claimed: true, Emulated: true, Note: how}
 	}
@@ -46,12 +46,12 @@ func (Driver) Capabilities(ap oms.AccessPoint) oms.Capabilities {
 			c.Claims[name] = oms.Support{Note: why}
 		}
 	}
-	without("a queue has no offsets", oms.Seek, oms.OffsetForTime, oms.GroupPositions, oms.Partitioned, oms.ExplicitPartition)
-	without("a queue gets what is sent after it was bound", oms.Backlog)
-	without("a queue drops what is acknowledged", oms.Replay)
+	without("a queue has no offsets; queue.type=stream has", oms.Seek, oms.OffsetForTime, oms.GroupPositions, oms.Partitioned)
+	without("a queue gets what is sent after it was bound; queue.type=stream has it all", oms.Backlog)
+	without("a queue drops what is acknowledged; queue.type=stream keeps it", oms.Replay)
+	without("the key says which partition", oms.ExplicitPartition)
 	without("AMQP's transactions are of one queue", oms.Transactions)
-	without("RabbitMQ has none", oms.HalfMessages, oms.TopicPattern)
-	without("needs queues of its own, which the driver does not make yet", oms.Delay)
+	without("RabbitMQ has none", oms.HalfMessages)
 	without("quorum queues have none that every version keeps", oms.Priority)
 	switch {
 	case o.ordering == orderingNone:
@@ -59,8 +59,16 @@ func (Driver) Capabilities(ap oms.AccessPoint) oms.Capabilities {
 	case o.declare != declareFull:
 		without("the driver cannot see whether queues that it did not declare have a single active consumer", oms.OrderPerKey)
 	}
+	if o.declare == declareFull {
+		emulated(oms.Delay, "queues with a time to live hold it back, 1 in 256 too long at most, and 49 days at most")
+	} else {
+		without("it needs queues that the driver makes with declare=full only", oms.Delay)
+	}
 	if o.declare == declareNone {
 		without("declare=none leaves that to others", oms.CreateTopic, oms.DeleteTopic)
+	}
+	if o.isStream() {
+		claimStreams(c)
 	}
 	return c
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -16,11 +17,11 @@ import (
 // each, so that programs of RabbitMQ's find what they need.
 const (
 	headerKey         = "oms-key"
-	headerBorn        = "oms-born"           // milliseconds since 1970; the property has seconds
+	headerBorn        = "oms-born"           // milliseconds since 1970, of what the properties do not tell
 	headerExpires     = "oms-expires"        // the same; the property has what is left of it
 	headerNil         = "oms-nil"            // true for a message without a body
 	headerList        = "oms-headers"        // names in order, and values that no table holds
-	headerSequence    = "oms-seq"            // the number of the publishing on its channel
+	headerSequence    = "oms-seq"            // the number of the publishing on its channel, where the id does not tell it from others
 	headerID          = "oms-id"             // an id that is no property: too long, or no text
 	headerCorrelation = "oms-correlation-id" // the same
 	headerTraceParent = "traceparent"
@@ -34,21 +35,25 @@ const (
 const headerRoom = 120 << 10 // of 128 KiB, less than which no broker has unless told
 
 // encode returns a message as AMQP has it. Sequence is the number by which it
-// is known when it comes back.
+// is known when it comes back; 0 of one that is known by its id. Each header
+// costs the sender, the broker and the receiver more than a property does.
 func encode(m *oms.Message, sequence int64, now time.Time) (amqp.Publishing, error) {
-	table := make(amqp.Table, len(m.Headers)+4)
+	table := make(amqp.Table)
 	p := amqp.Publishing{DeliveryMode: amqp.Persistent, Headers: table, Body: m.Body}
-	table[headerSequence] = sequence
+	if sequence != 0 {
+		table[headerSequence] = sequence
+	}
 	if m.Key != nil {
 		table[headerKey] = native(m.Key)
 	}
 	if m.Body == nil {
 		table[headerNil] = true
 	}
-	if !m.BornAt.IsZero() {
-		if m.BornAt.Unix() > 0 { // the property has no sign
-			p.Timestamp = m.BornAt
-		}
+	switch {
+	case m.BornAt.IsZero():
+	case m.BornAt.Unix() > 0:
+		p.Timestamp, p.AppId = m.BornAt, appID(m.BornAt)
+	default: // the property has no sign
 		table[headerBorn] = m.BornAt.UnixMilli()
 	}
 	if !m.ExpiresAt.IsZero() {
@@ -68,6 +73,30 @@ func encode(m *oms.Message, sequence int64, now time.Time) (amqp.Publishing, err
 		return p, &oms.Error{Code: oms.ErrTooLarge, Err: fmt.Errorf("key, headers and properties take %d bytes together, RabbitMQ has room for %d", n, headerRoom)}
 	}
 	return p, nil
+}
+
+// appPrefix begins the app-id of what this driver sends. The milliseconds of
+// the born time follow, since the timestamp has seconds: as a header they would
+// cost broker and receiver as much as all other properties together.
+const appPrefix = "oms/"
+
+func appID(born time.Time) string {
+	id := append(make([]byte, 0, len(appPrefix)+3), appPrefix...)
+	return string(strconv.AppendInt(id, int64(born.Nanosecond())/int64(time.Millisecond), 10))
+}
+
+// behindSecond returns what an app-id adds to the timestamp: nothing if it is
+// another program's.
+func behindSecond(appID string) time.Duration {
+	text, ours := strings.CutPrefix(appID, appPrefix)
+	if !ours {
+		return 0
+	}
+	ms, err := strconv.Atoi(text)
+	if err != nil || ms < 0 || ms > 999 {
+		return 0
+	}
+	return time.Duration(ms) * time.Millisecond
 }
 
 // expiration is a time to live as RabbitMQ wants it: whole milliseconds. It
@@ -92,12 +121,14 @@ func native(v []byte) any {
 // property returns a text that goes into a property, and puts one that cannot
 // into a header.
 func property(table amqp.Table, header, text string) string {
-	if len(text) <= shortString && utf8.ValidString(text) {
+	if fitsProperty(text) {
 		return text
 	}
 	table[header] = []byte(text)
 	return ""
 }
+
+func fitsProperty(text string) bool { return len(text) <= shortString && utf8.ValidString(text) }
 
 // decode returns the message of a delivery, whoever published it.
 func decode(d *amqp.Delivery, topic string) *oms.Message {
@@ -118,10 +149,10 @@ func decode(d *amqp.Delivery, topic string) *oms.Message {
 	if v, ok := d.Headers[headerBorn]; ok {
 		m.BornAt = time.UnixMilli(integer(v))
 	} else if !d.Timestamp.IsZero() {
-		m.BornAt = d.Timestamp
+		m.BornAt = d.Timestamp.Add(behindSecond(d.AppId))
 	}
-	if v, ok := d.Headers[headerExpires]; ok {
-		m.ExpiresAt = time.UnixMilli(integer(v))
+	if at := integer(d.Headers[headerExpires]); at > 0 { // what is no number is another program's, and no reason to drop the message
+		m.ExpiresAt = time.UnixMilli(at)
 	}
 	if v, ok := d.Headers[headerID]; ok {
 		m.ID = string(value(v))

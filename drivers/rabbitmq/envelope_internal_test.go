@@ -20,7 +20,7 @@ var now = time.UnixMilli(1_700_000_000_123)
 func delivered(p amqp.Publishing) *amqp.Delivery {
 	d := &amqp.Delivery{
 		Headers: p.Headers, MessageId: p.MessageId, CorrelationId: p.CorrelationId,
-		Timestamp: p.Timestamp.Truncate(time.Second), Expiration: p.Expiration, Body: p.Body,
+		Timestamp: p.Timestamp.Truncate(time.Second), AppId: p.AppId, Expiration: p.Expiration, Body: p.Body,
 	}
 	if d.Body == nil {
 		d.Body = []byte{}
@@ -139,14 +139,49 @@ func TestNativeProgramsReadWhatIsText(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := amqp.Publishing{
-		DeliveryMode: amqp.Persistent, MessageId: "i", CorrelationId: "c", Timestamp: now, Expiration: "1500", Body: []byte("b"),
+		DeliveryMode: amqp.Persistent, MessageId: "i", CorrelationId: "c", Timestamp: now, AppId: "oms/123", Expiration: "1500", Body: []byte("b"),
 		Headers: amqp.Table{
-			"oms-key": "a key", "oms-born": now.UnixMilli(), "oms-expires": now.UnixMilli() + 1500, "oms-seq": int64(7),
+			"oms-key": "a key", "oms-expires": now.UnixMilli() + 1500, "oms-seq": int64(7),
 			"colour": "blue", "oms-headers": "colour",
 		},
 	}
 	if diff := cmp.Diff(want, p); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Headers cost more than properties, so a message that needs none has none.
+func TestAnOrdinaryMessageHasNoHeaders(t *testing.T) {
+	t.Parallel()
+	p, err := encode(&oms.Message{ID: "i", CorrelationID: "c", Body: []byte("b"), BornAt: now}, 0, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Headers) > 0 {
+		t.Errorf("it has %v", p.Headers)
+	}
+}
+
+func TestTheTimeOfBirthIsKnownByTheMillisecond(t *testing.T) {
+	t.Parallel()
+	second := time.Unix(1_700_000_000, 0)
+	for _, c := range []struct {
+		what string
+		d    amqp.Delivery
+		want time.Time
+	}{
+		{"none", amqp.Delivery{AppId: "oms/5"}, time.Time{}},
+		{"another program's", amqp.Delivery{Timestamp: second, AppId: "shop"}, second},
+		{"none is told", amqp.Delivery{Timestamp: second}, second},
+		{"ours", amqp.Delivery{Timestamp: second, AppId: "oms/5"}, second.Add(5 * time.Millisecond)},
+		{"no number", amqp.Delivery{Timestamp: second, AppId: "oms/x"}, second},
+		{"more than a second", amqp.Delivery{Timestamp: second, AppId: "oms/1000"}, second},
+		{"before the second", amqp.Delivery{Timestamp: second, AppId: "oms/-1"}, second},
+		{"the header", amqp.Delivery{Timestamp: second, AppId: "oms/5", Headers: amqp.Table{headerBorn: int64(7)}}, time.UnixMilli(7)},
+	} {
+		if got := decode(&c.d, "t").BornAt; !got.Equal(c.want) {
+			t.Errorf("%s: %v, want %v", c.what, got, c.want)
+		}
 	}
 }
 

@@ -63,7 +63,14 @@ func (ch *fakeChannel) queue(method uint16, w *wire) {
 			ch.fail(406, "PRECONDITION_FAILED - inequivalent arg")
 			return
 		}
-		ch.conn.method(ch.id, 50, 11, text(name), long(uint32(len(q.msgs))), long(uint32(min(1, len(q.consumers)))))
+		answer := func() {
+			ch.conn.method(ch.id, 50, 11, text(name), long(uint32(len(q.msgs))), long(uint32(min(1, len(q.consumers)))))
+		}
+		if f.late[name] != nil {
+			f.late[name] = append(f.late[name], answer)
+			return
+		}
+		answer()
 	case 20: // bind
 		b := fakeBinding{queue: name, exchange: w.text(), key: w.text()}
 		if q == nil || !f.exchanges[b.exchange] {

@@ -26,6 +26,7 @@ type fake struct {
 	bindings  []fakeBinding
 	declared  map[string][]byte // arguments of queues
 	published int
+	late      map[string][]func() // answers that declarations of a queue wait for
 }
 
 type fakeBinding struct{ exchange, key, queue string }
@@ -119,6 +120,24 @@ func (f *fake) block(active bool) {
 
 // withhold stops confirming, or begins anew.
 func (f *fake) withhold(active bool) { f.with(func() { f.withheld = active }) }
+
+// delay has declarations of a queue wait for their answer, and returns what
+// gives it to them. Asked tells how many wait.
+func (f *fake) delay(queue string) (asked func() int, answer func()) {
+	f.with(func() { f.late = map[string][]func(){queue: {}} })
+	asked = func() (n int) {
+		f.with(func() { n = len(f.late[queue]) })
+		return n
+	}
+	return asked, func() {
+		f.with(func() {
+			for _, answer := range f.late[queue] {
+				answer()
+			}
+			f.late = nil
+		})
+	}
+}
 
 // depth returns how many messages a queue has that are not delivered; -1: none.
 func (f *fake) depth(queue string) int {

@@ -125,12 +125,19 @@ func (c *conn) bind(ctx context.Context, topic string, bs []binding) error {
 }
 
 // EnsureGroup implements oms.GroupAdmin. A group begins with what is sent once
-// it is there, whatever start says.
-func (c *conn) EnsureGroup(ctx context.Context, group string, topics []string, _ oms.Start) error {
-	return fail("make group", group, c.ensureGroup(ctx, group, topics))
+// it is there, whatever start says, unless topics are streams.
+func (c *conn) EnsureGroup(ctx context.Context, group string, topics []string, start oms.Start) error {
+	join := func(topic string) error {
+		_, err := c.join(ctx, group, topic)
+		return err
+	}
+	if c.opts.isStream() {
+		join = func(topic string) error { return c.joinStreams(ctx, group, topic, start) }
+	}
+	return fail("make group", group, c.ensureGroup(ctx, group, topics, join))
 }
 
-func (c *conn) ensureGroup(ctx context.Context, group string, topics []string) error {
+func (c *conn) ensureGroup(ctx context.Context, group string, topics []string, join func(topic string) error) error {
 	topics, err := checkTopics(topics)
 	if err == nil {
 		err = checkGroup(group)
@@ -140,11 +147,11 @@ func (c *conn) ensureGroup(ctx context.Context, group string, topics []string) e
 	}
 	for _, topic := range topics {
 		c.topics.forget(topic)
-		_, err := c.join(ctx, group, topic)
+		err := join(topic)
 		if oms.CodeOf(err) == oms.ErrNotFound && c.opts.declare != declareNone {
 			err = c.createTopic(ctx, oms.TopicSpec{Name: topic})
 			if err == nil || errors.Is(err, oms.ErrExists) {
-				_, err = c.join(ctx, group, topic)
+				err = join(topic)
 			}
 		}
 		if err != nil {
@@ -175,6 +182,12 @@ func (c *conn) deleteGroup(ctx context.Context, group string, topics []string) e
 		return &oms.Error{Code: oms.ErrUnsupported, Err: errors.New("declare=none leaves deleting queues to others")}
 	}
 	for _, topic := range topics {
+		if c.opts.isStream() {
+			if err := c.deletePositions(ctx, group, topic); err != nil {
+				return err
+			}
+			continue
+		}
 		bs, err := c.remaining(ctx, group, topic)
 		if err != nil {
 			return err
@@ -227,6 +240,10 @@ func (c *conn) Lag(ctx context.Context, group string, topics []string) (map[oms.
 	topics, err := checkTopics(topics)
 	if err != nil {
 		return nil, fail("tell the lag of", group, err)
+	}
+	if c.opts.isStream() {
+		lag, err := c.streamLag(ctx, group, topics)
+		return lag, fail("tell the lag of", group, err)
 	}
 	lag := make(map[oms.Partition]int64)
 	for _, topic := range topics {

@@ -50,10 +50,14 @@ func encodeHeaders(table amqp.Table, hs oms.Headers) {
 // those that others have put into the table, sorted by name. A list that does
 // not fit the table is passed over.
 func decodeHeaders(table amqp.Table) oms.Headers {
+	if len(table) == 0 {
+		return nil
+	}
 	hs, listed := listedHeaders(table)
 	var others []string
+	_, delayed := table[headerDelay]
 	for name := range table {
-		if !listed[name] && !reserved(name) {
+		if !listed[name] && !reserved(name) && (!delayed || !isDeath(name)) {
 			others = append(others, name)
 		}
 	}

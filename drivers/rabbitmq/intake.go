@@ -1,9 +1,9 @@
 package rabbitmq
 
 import (
-	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -23,14 +23,19 @@ type intake struct {
 	revoked  bool                // its end has been told of
 	over     chan struct{}       // closed when the channel has ended
 	subjects map[string]*subject // by topic: what is consumed
-	grown    atomic.Bool         // messages are larger than the prefetch allows for
+	ahead    int                 // the prefetch of each queue
+	misfit   atomic.Bool         // messages have other sizes than it allows for
+	looks    int                 // how often that was seen
+	starved  bool                // it ends by a hand-over only
 
-	// order is held from the decision what to tell the broker until it is
-	// written: an acknowledgement of all up to a tag must come before the
-	// next one.
-	order  sync.Mutex
-	unsure bool     // something was told since the last flush
-	queues []string // that are consumed
+	// order is held from the decision what to tell or ask the broker until
+	// that is done: an acknowledgement of all up to a tag must come before the
+	// next one, and the client library takes one question at a time.
+	order   sync.Mutex
+	unsure  bool        // something was settled since the last flush
+	queues  []string    // that are consumed
+	delayed bool        // late tells the broker soon
+	late    *time.Timer // nil: never yet
 }
 
 // A subject is a topic and the group's queues for it.
@@ -52,7 +57,7 @@ func (r *receiver) enter(s *session) (*intake, error) {
 	if err != nil {
 		return nil, err
 	}
-	ro := newRoster(r, s, slot)
+	ro := newRoster(r.ctx, r.conn, r.work, s, r.cfg.Group, slot)
 	in, err := r.openIntake(s, slot, ro)
 	if err != nil {
 		ro.end()
@@ -118,9 +123,6 @@ func (in *intake) attach(topic string) error {
 	return nil
 }
 
-// typicalSize is what a message is taken to have until larger ones have come.
-const typicalSize = 32 << 10
-
 // prefetch is how many messages a queue may have out to us. The broker bounds
 // each consumer by itself, and knows no bound in bytes: messages are taken to
 // have all the same size.
@@ -133,26 +135,36 @@ func (in *intake) prefetch() int {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n := min(r.cfg.MaxUnacked, r.cfg.MaxUnackedBytes/r.typical)
+	n := min(r.cfg.MaxUnacked, r.cfg.MaxUnackedBytes/r.scale.typical)
 	return max(1, min(n/max(1, queues), most))
 }
 
-// weigh notes the size of a message that was delivered. When there is more now
-// than may be, and messages are larger than they were taken to be, another
-// channel takes over as soon as it can, with a prefetch that fits.
-func (in *intake) weigh(size int) {
+// weigh notes the size of a message that was delivered, and how many there was
+// room for if it was the first that had none. When messages have become larger
+// or much smaller than they were taken to be, another channel takes over as
+// soon as it can, with a prefetch that fits.
+func (in *intake) weigh(size, fit int) {
 	r := in.receiver
-	if !in.ledger.isOver() {
-		return
-	}
 	r.mu.Lock()
-	grown := size > r.typical
-	r.typical = max(r.typical, size)
+	other := fit > 0
+	if other {
+		r.scale.overflow(fit, r.cfg.MaxUnackedBytes)
+	} else {
+		other = r.scale.note(size)
+	}
 	r.mu.Unlock()
-	if grown {
-		in.grown.Store(true)
+	if other {
+		in.misfit.Store(true)
 		signal(r.work)
 	}
+}
+
+// isMisfit reports whether another prefetch would fit better.
+func (in *intake) isMisfit() bool {
+	if in.misfit.Load() && !in.ledger.hasDropped() && in.prefetch() == in.ahead {
+		in.misfit.Store(false)
+	}
+	return in.misfit.Load()
 }
 
 // consume starts a consumer for each queue of a subject that is in the
@@ -167,8 +179,12 @@ func (in *intake) consume(sub *subject) error {
 	if len(missing) == 0 || !in.roster.isKnown(sub.topic) {
 		return nil
 	}
+	in.order.Lock()
+	defer in.order.Unlock()
 	defer in.session.guard()()
-	if err := in.ch.Qos(in.prefetch(), 0, false); err != nil {
+	in.ahead = in.prefetch()
+	in.ledger.setStrict(in.ahead > 1)
+	if err := in.ch.Qos(in.ahead, 0, false); err != nil {
 		return in.session.why(err)
 	}
 	for _, b := range missing {
@@ -201,54 +217,11 @@ func (in *intake) feed(sub *subject, b binding, deliveries <-chan amqp.Delivery)
 	for d := range deliveries {
 		m := decode(&d, b.part.Topic)
 		e := &entry{tag: d.DeliveryTag, queue: b.queue, msg: m, size: m.Size()}
-		in.ledger.add(e)
-		in.weigh(e.size)
+		in.weigh(e.size, in.ledger.add(e))
 		signal(in.receiver.data)
 	}
 	sub.ended.Store(true)
 	signal(in.receiver.work)
-}
-
-// ack settles messages and tells the broker. What it cannot be told because
-// the channel has ended is stale: it comes again. Anybody may call it.
-func (in *intake) ack(rs []receipt) (stale bool) {
-	in.order.Lock()
-	defer in.order.Unlock()
-	tell, stale := in.ledger.ack(rs)
-	for _, a := range tell {
-		in.unsure = true
-		if err := in.ch.Ack(a.tag, a.multiple); err != nil {
-			return true
-		}
-	}
-	return stale
-}
-
-// flush returns when the broker has seen every acknowledgement so far: it
-// takes what comes on a channel one after the other, and has told the queues
-// before it asks them for what they hold. Anybody may call it.
-func (in *intake) flush() error {
-	in.order.Lock()
-	defer in.order.Unlock()
-	if !in.unsure {
-		return nil
-	}
-	defer in.session.guard()()
-	for _, queue := range in.queues {
-		if _, err := in.ch.QueueDeclarePassive(queue, true, false, false, false, nil); err != nil {
-			in.unsure = false // told here
-			return &oms.Error{Code: oms.ErrUnknown, Err: fmt.Errorf("acknowledgements may be lost: %w", in.session.why(err))}
-		}
-	}
-	in.unsure = false
-	return nil
-}
-
-// isUnsure reports whether acknowledgements were told and not flushed.
-func (in *intake) isUnsure() bool {
-	in.order.Lock()
-	defer in.order.Unlock()
-	return in.unsure
 }
 
 // dead reports whether the channel has ended.
@@ -272,9 +245,16 @@ func (in *intake) partitions() (ps []oms.Partition) {
 // finish ends the channel: the broker has back what was not acknowledged, in
 // its place. A message that is given back by itself would go behind all others.
 func (in *intake) finish() {
+	in.order.Lock()
+	if in.late != nil {
+		in.late.Stop()
+	}
 	answered := in.session.guard()
+	// Under the lock: an acknowledgement that is written while the channel
+	// closes has the broker end the whole connection.
 	_ = in.ch.Close() // closed whatever it returns
 	answered()
+	in.order.Unlock()
 	<-in.over
 	for _, sub := range in.subjects {
 		sub.feeding.Wait()

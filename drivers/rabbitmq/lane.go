@@ -26,11 +26,21 @@ type lane struct {
 	ends    chan *amqp.Error // has why the broker closed the channel, before its confirmations end
 	room    chan struct{}    // has one element for each message on its way
 
+	// gathering is the publisher's own: what it writes waits for more.
+	gathering bool
+
 	mu       sync.Mutex
 	sequence int64
-	onWay    map[int64]*record
+	onWay    map[label]*record
 	proven   map[oms.Partition]bool // whose messages reach a queue
 	end      *amqp.Error            // why the broker closed the channel
+}
+
+// A label tells a message from the others that are on their way: its id, or a
+// number if it has none, another one has the same, or the id is no property.
+type label struct {
+	id       string
+	sequence int64 // 0: the id
 }
 
 // A record is a message on its way.
@@ -40,7 +50,7 @@ type record struct {
 	batch     *batch
 	part      oms.Partition
 	lane      *lane
-	sequence  int64
+	label     label
 	confirmed *amqp.DeferredConfirmation // nil: it was not published
 	returned  *amqp.Return               // guarded by the lane's mu
 	err       error                      // why it was not published
@@ -57,25 +67,25 @@ func openLane(s *session) (*lane, error) {
 	}
 	return &lane{
 		session: s, ch: ch, returns: ch.NotifyReturn(make(chan amqp.Return, pipeline)), ends: ch.NotifyClose(make(chan *amqp.Error, 1)),
-		room: make(chan struct{}, pipeline), onWay: make(map[int64]*record), proven: make(map[oms.Partition]bool),
+		room: make(chan struct{}, pipeline), onWay: make(map[label]*record), proven: make(map[oms.Partition]bool),
 	}, nil
 }
 
 // publish sends a message. An error means that it was perhaps sent if its code
 // is ErrUnknown, else that it was not.
 func (l *lane) publish(r *record) error {
-	l.mu.Lock()
-	l.sequence++
-	r.lane, r.sequence = l, l.sequence
-	l.mu.Unlock()
-	p, err := encode(r.msg, r.sequence, time.Now())
+	l.enter(r)
+	var now time.Time
+	if !r.msg.ExpiresAt.IsZero() { // asking for the time costs something
+		now = time.Now()
+	}
+	p, err := encode(r.msg, r.label.sequence, now)
 	if err != nil {
+		l.forget(r)
 		return err
 	}
-	l.mu.Lock()
-	l.onWay[r.sequence] = r
-	l.mu.Unlock()
-	r.confirmed, err = l.ch.PublishWithDeferredConfirm(r.part.Topic, routingKey(r.part), true, false, p)
+	l.gather()
+	r.confirmed, err = l.ch.PublishWithDeferredConfirm(entrance(r.msg, &p), routingKey(r.part), true, false, p)
 	if err == nil {
 		return nil
 	}
@@ -89,17 +99,49 @@ func (l *lane) publish(r *record) error {
 	return err
 }
 
+// enter gives a message its label among those on their way.
+func (l *lane) enter(r *record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r.lane, r.label = l, label{id: r.msg.ID}
+	if l.onWay[r.label] != nil || r.msg.ID == "" || !fitsProperty(r.msg.ID) {
+		l.sequence++
+		r.label = label{sequence: l.sequence}
+	}
+	l.onWay[r.label] = r
+}
+
 // forget drops what a message came to.
 func (l *lane) forget(r *record) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.onWay, r.sequence)
+	delete(l.onWay, r.label)
+}
+
+// gather has what is published wait in memory until letGo is called, so that
+// many messages are written at once. The publisher waits for nothing meanwhile.
+func (l *lane) gather() {
+	if !l.gathering {
+		l.gathering = true
+		l.session.socket.hold()
+	}
+}
+
+// letGo has everything that was published be written.
+func (l *lane) letGo() {
+	if l.gathering {
+		l.gathering = false
+		l.session.socket.release()
+	}
 }
 
 // collect notes which messages came back, and returns them. The broker sends a
 // message back before it confirms it, and the client library hands both on in
 // that order: who has seen the confirmation finds the message here.
 func (l *lane) collect() []*record {
+	if len(l.returns) == 0 { // as a rule
+		return nil
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var back []*record
@@ -109,7 +151,11 @@ func (l *lane) collect() []*record {
 			if !ok {
 				return back
 			}
-			if r := l.onWay[integer(ret.Headers[headerSequence])]; r != nil {
+			known := label{sequence: integer(ret.Headers[headerSequence])}
+			if known.sequence == 0 {
+				known.id = ret.MessageId
+			}
+			if r := l.onWay[known]; r != nil {
 				r.returned = &ret
 				delete(l.proven, r.part)
 				back = append(back, r)

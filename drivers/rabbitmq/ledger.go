@@ -15,18 +15,28 @@ type ledger struct {
 	maxCount, maxBytes int
 
 	mu       sync.Mutex
-	entries  map[uint64]*entry // not settled
-	ready    []*entry          // not handed out, by tag
-	low      uint64            // every tag below is settled
-	settled  map[uint64]bool   // tags from low on that are
-	out      int               // handed out and not settled
+	low      uint64   // every tag below is settled
+	entries  []*entry // by tag, from low on; nil: not delivered yet
+	untold   []uint64 // settled, and the broker does not know it yet
+	ready    []*entry // not handed out, by tag
+	held     int      // not settled
+	bytes    int      // of those
+	out      int      // handed out and not settled
 	outBytes int
-	bytes    int             // of all that is not settled
-	paused   map[string]bool // by topic, of all that are assigned
-	closed   bool            // the channel is over
-	halted   bool            // nothing is handed out any more
-	retired  bool            // it had nothing handed out at last, so all its receipts are settled
+	strict   bool             // what has no room within maxBytes is dropped
+	dropped  map[string]int64 // by queue: how many were; they come again by another channel
+	hungry   bool             // somebody asked for more in vain since something was settled
+	starved  int              // how often that was seen to be because they were dropped
+	paused   map[string]bool  // by topic, of all that are assigned
+	closed   bool             // the channel is over
+	halted   bool             // nothing is handed out any more
+	resting  bool             // the same, for a while
+	parting  bool             // it retires when nothing is out
+	retired  bool             // it had nothing handed out at last, so all its receipts are settled
 }
+
+// gone stands for an entry that is settled.
+var gone = new(entry)
 
 // An entry is one delivery.
 type entry struct {
@@ -49,7 +59,7 @@ type receipt struct {
 func newLedger(r *receiver) *ledger {
 	return &ledger{
 		owner: r, maxCount: r.cfg.MaxUnacked, maxBytes: r.cfg.MaxUnackedBytes,
-		entries: make(map[uint64]*entry), settled: make(map[uint64]bool), low: 1, paused: make(map[string]bool),
+		low: 1, paused: make(map[string]bool),
 	}
 }
 
@@ -69,23 +79,46 @@ func (l *ledger) pause(topic string, paused bool) {
 	l.paused[topic] = paused
 }
 
-// add notes a delivery.
-func (l *ledger) add(e *entry) {
+// add notes a delivery. It is dropped if there is no room for it, and so is
+// everything behind it, which must not overtake it. Fit is how many there was
+// room for, at the first that is dropped; else 0.
+func (l *ledger) add(e *entry) (fit int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return
+		return 0
 	}
-	l.entries[e.tag] = e
+	if l.dropped != nil || l.strict && l.held > 0 && l.bytes+e.size > l.maxBytes {
+		if l.dropped == nil {
+			l.dropped, fit = make(map[string]int64), l.held
+		}
+		l.dropped[e.queue]++
+		return fit
+	}
+	for l.low+uint64(len(l.entries)) <= e.tag { // queues are fed side by side
+		l.entries = append(l.entries, nil)
+	}
+	l.entries[e.tag-l.low] = e
+	l.held++
 	l.bytes += e.size
 	l.insert(e)
+	return 0
 }
 
-// isOver reports whether more was delivered than may be.
-func (l *ledger) isOver() bool {
+// setStrict says whether what has no room is dropped. It must not be where no
+// prefetch would be smaller.
+func (l *ledger) setStrict(strict bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.bytes > l.maxBytes
+	l.strict = strict
+}
+
+// entry returns that of a tag; nil if it is settled, or none was delivered.
+func (l *ledger) entry(tag uint64) *entry {
+	if tag < l.low || tag-l.low >= uint64(len(l.entries)) || l.entries[tag-l.low] == gone {
+		return nil
+	}
+	return l.entries[tag-l.low]
 }
 
 // insert puts an entry among the ready ones, where its tag belongs: what is
@@ -100,10 +133,11 @@ func (l *ledger) insert(e *entry) {
 func (l *ledger) take(limit int) []*oms.Message {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || l.retired || l.halted {
+	if l.closed || l.retired || l.halted || l.resting || len(l.ready) == 0 {
+		l.hungry = true
 		return nil
 	}
-	var msgs []*oms.Message
+	msgs := make([]*oms.Message, 0, min(limit, len(l.ready)))
 	kept := l.ready[:0]
 	for i, e := range l.ready {
 		if len(msgs) == limit || l.out > 0 && (l.out >= l.maxCount || l.outBytes+e.size > l.maxBytes) {
@@ -118,102 +152,24 @@ func (l *ledger) take(limit int) []*oms.Message {
 		e.attempt++
 		l.out++
 		l.outBytes += e.size
-		m := e.msg.Clone()
-		m.Deliveries += e.attempt - 1
-		m.Receipt = receipt{ledger: l, tag: e.tag, attempt: e.attempt}
-		msgs = append(msgs, m)
+		msgs = append(msgs, l.handOut(e))
 	}
 	clear(l.ready[len(kept):])
 	l.ready = kept
+	l.hungry = len(msgs) == 0
 	return msgs
 }
 
-// An acking is what to tell the broker: this tag, or all up to it.
-type acking struct {
-	tag      uint64
-	multiple bool
-}
-
-// ack settles messages, and returns what to tell the broker. Stale reports
-// that some were handed out in an earlier session, or given back since.
-func (l *ledger) ack(rs []receipt) (tell []acking, stale bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed || l.retired {
-		return nil, len(rs) > 0 && !l.retired
-	}
-	for _, r := range rs {
-		e, ok := l.entries[r.tag]
-		switch {
-		case !ok: // acknowledged before
-			continue
-		case !e.out || e.attempt != r.attempt:
-			stale = true
-			continue
-		}
-		delete(l.entries, r.tag)
-		l.settled[r.tag] = true
-		l.out--
-		l.outBytes -= e.size
-		l.bytes -= e.size
-		tell = append(tell, acking{tag: r.tag})
-	}
-	for l.settled[l.low] {
-		delete(l.settled, l.low)
-		l.low++
-	}
-	return l.together(tell), stale
-}
-
-// together has one word for all those that are settled without a gap. It names
-// a tag that is being acknowledged now: the broker closes the channel over one
-// that it does not know any more.
-func (l *ledger) together(tell []acking) []acking {
-	slices.SortFunc(tell, func(a, b acking) int { return cmp.Compare(a.tag, b.tag) })
-	n := 0
-	for n < len(tell) && tell[n].tag < l.low {
-		n++
-	}
-	if n < 2 {
-		return tell
-	}
-	tell[n-1].multiple = true
-	return tell[n-1:]
-}
-
-// giveBack makes messages ready again.
-func (l *ledger) giveBack(rs []receipt) (stale bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed || l.retired {
-		return len(rs) > 0 && !l.retired
-	}
-	for _, r := range rs {
-		e, ok := l.entries[r.tag]
-		switch {
-		case !ok: // acknowledged before
-			continue
-		case !e.out || e.attempt != r.attempt:
-			stale = true
-			continue
-		}
-		e.out = false
-		l.out--
-		l.outBytes -= e.size
-		l.insert(e)
-	}
-	return stale
-}
-
-// retire hands nothing out any more, unless something is out.
-func (l *ledger) retire() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed || l.out > 0 {
-		return false
-	}
-	l.retired = true
-	return true
+// handOut returns a copy of an entry's message, with its receipt. They are made
+// at once, and each message by itself, so that one that is kept keeps no other.
+func (l *ledger) handOut(e *entry) *oms.Message {
+	h := &struct {
+		msg oms.Message
+		own receipt
+	}{*e.msg, receipt{ledger: l, tag: e.tag, attempt: e.attempt}}
+	h.msg.Deliveries += e.attempt - 1
+	h.msg.Receipt = &h.own
+	return &h.msg
 }
 
 // halt hands nothing out any more. What is out may be settled.
@@ -221,6 +177,32 @@ func (l *ledger) halt() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.halted = true
+}
+
+// rest has nothing be handed out for a while, or ends that.
+func (l *ledger) rest(resting bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.resting = resting
+}
+
+// hasDropped reports whether something was dropped.
+func (l *ledger) hasDropped() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dropped != nil
+}
+
+// look returns how often in a row it was called while somebody waits for more
+// than was dropped, and settles nothing of what is out: neither can end before
+// the other.
+func (l *ledger) look() (starved int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dropped != nil && l.hungry && l.out > 0 && len(l.ready) == 0 {
+		l.starved++
+	}
+	return l.starved
 }
 
 func (l *ledger) isRetired() bool {
@@ -243,11 +225,11 @@ func (l *ledger) inHand(queue string) (n int64) {
 		return 0
 	}
 	for _, e := range l.entries {
-		if e.queue == queue {
+		if e != nil && e.queue == queue { // one that is settled has no queue
 			n++
 		}
 	}
-	return n
+	return n + l.dropped[queue]
 }
 
 // close makes everything stale.
@@ -255,5 +237,5 @@ func (l *ledger) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
-	l.entries, l.ready, l.settled = nil, nil, nil
+	l.entries, l.ready, l.untold = nil, nil, nil
 }

@@ -27,7 +27,7 @@ func ids(msgs []*oms.Message) (ids []string) {
 
 func receiptsOf(msgs ...*oms.Message) (rs []receipt) {
 	for _, m := range msgs {
-		rs = append(rs, m.Receipt.(receipt))
+		rs = append(rs, *m.Receipt.(*receipt))
 	}
 	return rs
 }
@@ -57,22 +57,36 @@ func TestNoMoreIsHandedOutThanTheBoundsAllow(t *testing.T) {
 
 func TestAcknowledgementsWithoutAGapAreOneWord(t *testing.T) {
 	t.Parallel()
-	l := newTestLedger(t, 100, 1000, 8)
-	msgs := l.take(8)
-	tell, stale := l.ack(receiptsOf(msgs[2], msgs[1]))
-	same(t, "out of order", tell, []acking{{tag: 2}, {tag: 3}})
-	tell, _ = l.ack(receiptsOf(msgs[0]))
-	same(t, "the missing one", tell, []acking{{tag: 1}}) // the broker knows the two behind it no more
-	tell, _ = l.ack(receiptsOf(msgs[5], msgs[3], msgs[4], msgs[7]))
-	same(t, "a row and one beside it", tell, []acking{{tag: 6, multiple: true}, {tag: 8}})
-	if stale {
-		t.Error("acknowledgements of this session are stale")
+	l := newTestLedger(t, 100, 1000, 9)
+	msgs := l.take(9)
+	acked := func(msgs ...*oms.Message) (tell []acking) {
+		t.Helper()
+		if _, stale := l.ack(receiptsOf(msgs...)); stale {
+			t.Error("acknowledgements of what is out are stale")
+		}
+		return l.tell()
 	}
-	tell, stale = l.ack(receiptsOf(msgs[0], msgs[7]))
-	same(t, "again", tell, nil)
-	if stale {
-		t.Error("acknowledging twice is stale")
+	same(t, "out of order", acked(msgs[2], msgs[1]), []acking{{tag: 2}, {tag: 3}})
+	same(t, "the missing one", acked(msgs[0]), []acking{{tag: 1}}) // the broker knows the two behind it no more
+	same(t, "a row and one beside it", acked(msgs[5], msgs[3], msgs[4], msgs[7]), []acking{{tag: 6, multiple: true}, {tag: 8}})
+	same(t, "again", acked(msgs[0], msgs[7]), nil)
+	same(t, "what fills a gap before what the broker knows", acked(msgs[8], msgs[6]), []acking{{tag: 9, multiple: true}})
+}
+
+// What the broker is told of at once need not have been acknowledged at once.
+func TestAcknowledgementsAreKeptUntilTheBrokerIsTold(t *testing.T) {
+	t.Parallel()
+	l := newTestLedger(t, 100, 1000, 5)
+	msgs := l.take(5)
+	for i, want := range []int{1, 2, 3} {
+		untold, _ := l.ack(receiptsOf(msgs[4-2*i]))
+		same(t, "what the broker does not know", untold, want)
 	}
+	same(t, "the first three", l.tell(), []acking{{tag: 1}, {tag: 3}, {tag: 5}})
+	l.ack(receiptsOf(msgs[3]))
+	l.ack(receiptsOf(msgs[1]))
+	same(t, "the others", l.tell(), []acking{{tag: 4, multiple: true}})
+	same(t, "once more", l.tell(), nil)
 }
 
 // What is retired hands nothing out and settles nothing: there was nothing out,
@@ -91,9 +105,10 @@ func TestALedgerRetiresWhenNothingIsOut(t *testing.T) {
 	}
 	same(t, "what is handed out", l.take(10), nil)
 	same(t, "what is in hand meanwhile", l.inHand("q"), int64(2))
+	same(t, "what the broker is told at last", l.tell(), []acking{{tag: 1}})
 	for range 2 {
-		tell, stale := l.ack(receiptsOf(msgs...))
-		same(t, "what the broker is told", tell, nil)
+		untold, stale := l.ack(receiptsOf(msgs...))
+		same(t, "what the broker is not told", untold, 0)
 		if stale || l.giveBack(receiptsOf(msgs...)) {
 			t.Error("what was settled is stale")
 		}
@@ -105,20 +120,105 @@ func TestALedgerRetiresWhenNothingIsOut(t *testing.T) {
 	}
 }
 
-func TestALedgerWeighsWhatWasDelivered(t *testing.T) {
+// Whoever waits for a moment in which nothing is out does not have to catch it.
+func TestALedgerRetiresInTheMomentThatNothingIsOut(t *testing.T) {
 	t.Parallel()
-	l := newTestLedger(t, 100, 30, 3) // of 10 bytes each
-	if l.isOver() {
-		t.Error("three of ten bytes are more than 30")
+	for what, settle := range map[string]func(*ledger, []receipt){
+		"acknowledged": func(l *ledger, rs []receipt) { l.ack(rs) },
+		"given back":   func(l *ledger, rs []receipt) { l.giveBack(rs) },
+	} {
+		l := newTestLedger(t, 100, 1000, 3)
+		msgs := l.take(1)
+		if l.retire() {
+			t.Errorf("%s: it retires with a message out", what)
+		}
+		msgs = append(msgs, l.take(1)...)
+		same(t, what+": handed out meanwhile", ids(msgs), []string{"1", "2"})
+		settle(l, receiptsOf(msgs...))
+		same(t, what+": handed out afterwards", ids(l.take(10)), nil)
+		if !l.isRetired() {
+			t.Errorf("%s: it has not retired", what)
+		}
 	}
-	l.add(&entry{tag: 4, queue: "q", msg: &oms.Message{ID: "4"}, size: 1})
-	if !l.isOver() {
-		t.Error("31 bytes are not more than 30")
+}
+
+// What has no room is dropped, and all that is behind it, so that nothing is
+// overtaken. It is in hand until the broker has it back.
+func TestWhatHasNoRoomIsDropped(t *testing.T) {
+	t.Parallel()
+	l := newTestLedger(t, 100, 30, 0)
+	l.setStrict(true)
+	var fits []int
+	for tag, size := range []int{40, 1, 25, 1} {
+		e := &entry{tag: uint64(tag + 1), queue: "q", size: size, msg: &oms.Message{ID: fmt.Sprint(tag + 1), Topic: "t"}}
+		fits = append(fits, l.add(e))
 	}
-	l.ack(receiptsOf(l.take(1)...))
-	if l.isOver() {
-		t.Error("what was acknowledged weighs")
+	same(t, "how many had room, where one is the first that has none", fits, []int{0, 1, 0, 0})
+	same(t, "what is in hand", l.inHand("q"), int64(4))
+	msgs := l.take(10)
+	same(t, "what is handed out: one, however large", ids(msgs), []string{"1"})
+	l.ack(receiptsOf(msgs...))
+	same(t, "what follows", ids(l.take(10)), nil)
+	if !l.hasDropped() || l.inHand("q") != 3 || l.inHand("r") != 0 {
+		t.Errorf("%d dropped messages are in hand, want 3", l.inHand("q"))
 	}
+
+	l = newTestLedger(t, 100, 30, 0)
+	for tag := range 5 { // no prefetch would be smaller
+		l.add(&entry{tag: uint64(tag + 1), queue: "q", size: 20, msg: &oms.Message{ID: fmt.Sprint(tag + 1), Topic: "t"}})
+	}
+	if l.hasDropped() {
+		t.Error("messages are dropped where that cannot help")
+	}
+}
+
+// Whoever acknowledges nothing until more comes, and is not given more before
+// it does, is starved.
+func TestALedgerSeesThatSomebodyIsStarved(t *testing.T) {
+	t.Parallel()
+	l := newTestLedger(t, 100, 30, 3)
+	l.setStrict(true)
+	same(t, "with messages to hand out", l.look(), 0)
+	msgs := l.take(2)
+	l.add(&entry{tag: 4, queue: "q", size: 10, msg: &oms.Message{ID: "4", Topic: "t"}})
+	same(t, "with one to hand out", l.look(), 0)
+	msgs = append(msgs, l.take(10)...)
+	same(t, "while nobody asks", l.look(), 0)
+	l.take(1)
+	same(t, "for the first time", l.look(), 1)
+	same(t, "again", l.look(), 2)
+	l.ack(receiptsOf(msgs[0]))
+	same(t, "after something was settled", l.look(), 0)
+	l.take(1)
+	same(t, "afterwards", l.look(), 1)
+	l.ack(receiptsOf(msgs...))
+	l.take(1)
+	same(t, "with nothing out", l.look(), 0)
+}
+
+func TestALedgerRests(t *testing.T) {
+	t.Parallel()
+	l := newTestLedger(t, 100, 1000, 2)
+	l.rest(true)
+	same(t, "meanwhile", ids(l.take(10)), nil)
+	l.rest(false)
+	same(t, "afterwards", ids(l.take(10)), []string{"1", "2"})
+}
+
+// Queues are fed side by side, so a tag may come behind a later one.
+func TestTagsNeedNotComeInOrder(t *testing.T) {
+	t.Parallel()
+	l := newTestLedger(t, 100, 1000, 0)
+	for _, tag := range []uint64{3, 1, 2} {
+		l.add(&entry{tag: tag, queue: "q", size: 1, msg: &oms.Message{ID: fmt.Sprint(tag), Topic: "t"}})
+		if tag == 3 {
+			l.ack(receiptsOf(l.take(1)...))
+			same(t, "the last one", l.tell(), []acking{{tag: 3}})
+			same(t, "what is in hand", l.inHand("q"), int64(0))
+		}
+	}
+	l.ack(receiptsOf(l.take(2)...))
+	same(t, "the others", l.tell(), []acking{{tag: 2, multiple: true}})
 }
 
 func TestWhatIsGivenBackComesBeforeWhatWasDeliveredLater(t *testing.T) {
@@ -136,8 +236,8 @@ func TestWhatIsGivenBackComesBeforeWhatWasDeliveredLater(t *testing.T) {
 	if _, stale := l.ack(receiptsOf(msgs[0])); !stale {
 		t.Error("a handing out from before the nack can be acknowledged")
 	}
-	if tell, stale := l.ack(receiptsOf(again[0])); stale || len(tell) != 1 {
-		t.Errorf("the present one: %v, stale %v", tell, stale)
+	if untold, stale := l.ack(receiptsOf(again[0])); stale || untold != 1 {
+		t.Errorf("the present one: %v, stale %v", untold, stale)
 	}
 	if l.giveBack(receiptsOf(again[0])) {
 		t.Error("giving back what was acknowledged is stale")
@@ -150,8 +250,8 @@ func TestALedgerThatIsClosedSettlesNothing(t *testing.T) {
 	l := newTestLedger(t, 100, 1000, 3)
 	msgs := l.take(2)
 	l.close()
-	if tell, stale := l.ack(receiptsOf(msgs...)); !stale || tell != nil {
-		t.Errorf("ack tells the broker %v, stale %v", tell, stale)
+	if untold, stale := l.ack(receiptsOf(msgs...)); !stale || untold != 0 {
+		t.Errorf("ack has %v to tell, stale %v", untold, stale)
 	}
 	if !l.giveBack(receiptsOf(msgs[0])) {
 		t.Error("nack is not stale")

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/omconnect/omconnect/oms"
@@ -114,8 +115,8 @@ func (c *conn) examine(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	q, err := c.lookAt(ctx, name)
-	if err != nil {
+	var q foundQueue
+	if err := c.lookAt(ctx, &q, "queues", c.opts.vhost, name); err != nil {
 		return fmt.Errorf("look at queue %s by management.url: %w", name, err)
 	}
 	version, _ := s.conn.Properties["version"].(string)
@@ -126,38 +127,42 @@ func (c *conn) examine(ctx context.Context, name string) error {
 	return nil
 }
 
-func (c *conn) lookAt(ctx context.Context, name string) (q foundQueue, err error) {
+// lookAt has v be what the management API tells of something.
+func (c *conn) lookAt(ctx context.Context, v any, path ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.rpcTimeout)
 	defer cancel()
-	address := c.opts.management + "/api/queues/" + url.PathEscape(c.opts.vhost) + "/" + url.PathEscape(name)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	escaped := make([]string, len(path))
+	for i, part := range path {
+		escaped[i] = url.PathEscape(part)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.opts.management+"/api/"+strings.Join(escaped, "/"), http.NoBody)
 	if err != nil {
-		return q, err
+		return err
 	}
 	request.SetBasicAuth(c.opts.user, c.opts.password.Reveal())
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}
 	if request.URL.Scheme == "https" {
 		if transport.TLSClientConfig, err = c.opts.tlsConfig(request.URL.Hostname()); err != nil {
-			return q, err
+			return err
 		}
 	}
 	answer, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
-		return q, &oms.Error{Code: oms.ErrUnavailable, Err: err}
+		return &oms.Error{Code: oms.ErrUnavailable, Err: err}
 	}
 	defer answer.Body.Close()
 	switch answer.StatusCode {
 	case http.StatusOK:
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return q, &oms.Error{Code: oms.ErrDenied, Err: errors.New("the user may not: it needs the tag management or monitoring")}
+		return &oms.Error{Code: oms.ErrDenied, Err: errors.New("the user may not: it needs the tag management or monitoring")}
 	default: // a queue that is not told yet, or a node that is ending
-		return q, &oms.Error{Code: oms.ErrUnavailable, Err: errors.New(answer.Status)}
+		return &oms.Error{Code: oms.ErrUnavailable, Err: errors.New(answer.Status)}
 	}
 	const most = 1 << 20
-	if err = json.NewDecoder(io.LimitReader(answer.Body, most)).Decode(&q); err != nil {
-		return q, &oms.Error{Code: oms.ErrUnavailable, Err: fmt.Errorf("the answer is none of the management API: %w", err)}
+	if err = json.NewDecoder(io.LimitReader(answer.Body, most)).Decode(v); err != nil {
+		return &oms.Error{Code: oms.ErrUnavailable, Err: fmt.Errorf("the answer is none of the management API: %w", err)}
 	}
-	return q, nil
+	return nil
 }
 
 // isSound reports whether a queue was looked at lately.

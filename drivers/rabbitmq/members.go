@@ -20,9 +20,6 @@ const (
 	slotGap   = 8 // free slots in a row behind which none is looked for
 )
 
-// slotArguments have the queue of a slot keep nothing of what it is sent.
-var slotArguments = amqp.Table{amqp.QueueMaxLenArg: int32(0)}
-
 // slots are those that receivers of this connection hold. The broker tells
 // only connections apart.
 type slots struct {
@@ -64,14 +61,10 @@ func (c *conn) enter(ctx context.Context, s *session, group string) (int, error)
 		if !c.slots.take(group, n) {
 			continue
 		}
-		err := s.do(ctx, &c.running, func(ch *amqp.Channel) error {
-			_, err := ch.QueueDeclare(slotQueue(group, n), false, false, true, false, slotArguments)
-			return err
-		})
+		err := c.hold(ctx, s, slotQueue(group, n), func() { c.slots.free(group, n) })
 		if err == nil {
 			return n, nil
 		}
-		c.slots.free(group, n)
 		if !isCode(err, amqp.ResourceLocked) {
 			return 0, err
 		}
@@ -79,16 +72,12 @@ func (c *conn) enter(ctx context.Context, s *session, group string) (int, error)
 	return 0, &oms.Error{Code: oms.ErrBusy, Err: fmt.Errorf("the group has %d members", mostSlots)}
 }
 
-// leave gives a slot back, unless it went with its session.
+// leave gives a slot back.
 func (c *conn) leave(s *session, group string, n int) {
-	defer c.slots.free(group, n)
-	if n == noSlot || s.ended() != nil {
-		return
+	if n != noSlot {
+		s.release(slotQueue(group, n))
+		c.slots.free(group, n)
 	}
-	_ = s.try(func(ch *amqp.Channel) error { // a slot that is left goes with the connection
-		_, err := ch.QueueDelete(slotQueue(group, n), false, false, false)
-		return err
-	})
 }
 
 // Members implements oms.GroupAdmin: the numbers of the slots that are taken.

@@ -41,6 +41,8 @@ func checkTopic(topic string) error {
 		return invalid(err.Error())
 	case strings.HasPrefix(strings.ToLower(topic), "amq."):
 		return invalid("names that start with amq. are RabbitMQ's own")
+	case strings.HasPrefix(topic, delayedPrefix), topic == membersExchange:
+		return invalid("exchanges " + membersExchange + " and " + delayedPrefix + "* are the driver's own")
 	case len(countQueue(topic)) > shortString:
 		return invalid(fmt.Sprintf("the topic's name has %d bytes; RabbitMQ has room for %d", len(topic), shortString-len(countQueue(""))))
 	}

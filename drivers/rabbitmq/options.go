@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	amqp "github.com/rabbitmq/amqp091-go"
+
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -47,6 +49,11 @@ type options struct {
 	vhost          string
 	declare        string
 	ordering       string
+	queueType      string
+	retention      time.Duration // of streams; 0: for ever
+	retentionBytes int64         // the same; 0: without a bound
+	segmentBytes   int64         // the same; 0: the broker's
+	durableAfter   time.Duration // the same
 	partitions     int
 	maxMessage     int
 	publishTimeout time.Duration
@@ -68,6 +75,11 @@ func readOptions(ap oms.AccessPoint) (options, error) {
 		user: ap.User, password: ap.Password, vhost: ap.Region,
 		declare:        r.OneOf("declare", declareFull, declareMinimal, declareNone),
 		ordering:       r.OneOf("ordering", orderingKey, orderingNone),
+		queueType:      r.OneOf("queue.type", amqp.QueueTypeQuorum, amqp.QueueTypeStream),
+		retention:      r.Millis("retention.ms", defaultRetention),
+		retentionBytes: r.Int64("retention.bytes", 0),
+		segmentBytes:   r.Int64("segment.bytes", 0),
+		durableAfter:   r.Millis("durable.after.ms", 0),
 		partitions:     r.Int("topic.creation.default.partitions", 1),
 		maxMessage:     r.Int("max.message.bytes", defaultMaxMessage),
 		publishTimeout: r.Millis("publish.timeout.ms", defaultPublishTimeout),
@@ -104,6 +116,7 @@ func readOptions(ap oms.AccessPoint) (options, error) {
 		r.Problem("host", "missing: oms:rabbitmq:// needs at least one host")
 	}
 	o.check(r)
+	o.checkStreams(r)
 	return o, r.Err()
 }
 

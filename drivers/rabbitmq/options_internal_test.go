@@ -30,7 +30,7 @@ func TestDefaultsOfAnAccessPoint(t *testing.T) {
 	}
 	want := options{
 		hosts: []string{"one:5672", "two:5673", "[::1]:5672", "[::2]:99"}, user: "guest", password: "guest", vhost: "/",
-		declare: declareFull, ordering: orderingKey, partitions: 1, maxMessage: 8 << 20,
+		declare: declareFull, ordering: orderingKey, queueType: "quorum", retention: 7 * 24 * time.Hour, partitions: 1, maxMessage: 8 << 20,
 		publishTimeout: time.Minute, rpcTimeout: 15 * time.Second, heartbeat: 10 * time.Second,
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(options{})); diff != "" {

@@ -21,21 +21,32 @@ func (s *sender) publish() {
 		}
 		last := b == nil && s.closed && s.calls == 0
 		s.mu.Unlock()
-		switch {
-		case b != nil:
+		if b != nil {
 			s.publishBatch(b)
-		case last:
-			return
-		default:
-			<-s.news
+			continue
 		}
+		s.letGo()
+		if last {
+			return
+		}
+		<-s.news
+	}
+}
+
+// letGo has everything that was published be written. It comes before the
+// publisher waits for anything.
+func (s *sender) letGo() {
+	if s.lane != nil {
+		s.lane.letGo()
 	}
 }
 
 func (s *sender) publishBatch(b *batch) {
-	turn := make(map[string]int) // where messages without a key go
+	turn := make(map[string]int)           // where messages without a key go
+	records := make([]record, len(b.msgs)) // made at once
 	for i, m := range b.msgs {
-		r := &record{msg: m, index: i, batch: b}
+		r := &records[i]
+		r.msg, r.index, r.batch = m, i, b
 		if r.err = s.try(r, turn); r.err != nil {
 			s.block(r.part, b.number)
 		}
@@ -48,7 +59,7 @@ func (s *sender) publishBatch(b *batch) {
 func (s *sender) try(r *record, turn map[string]int) error {
 	topic := r.msg.Topic
 	r.part = oms.Partition{Topic: topic, Number: everyPartition} // as long as it is not known
-	if err := checkTopic(topic); err != nil {
+	if err := s.check(topic); err != nil {
 		return err
 	}
 	if n := len(r.msg.Body); n > s.conn.opts.maxMessage {
@@ -61,13 +72,22 @@ func (s *sender) try(r *record, turn map[string]int) error {
 	if err != nil {
 		return err
 	}
-	n, err := s.conn.partitions(s.patience, topic)
-	if err != nil {
-		return err
+	n, known := s.conn.topics.get(topic)
+	if !known {
+		s.letGo()
+		if n, err = s.conn.partitions(s.patience, topic); err != nil {
+			return err
+		}
 	}
 	r.part = s.place(topic, n, r.msg, turn)
 	if s.blocked(r) {
 		return errBehindFailure
+	}
+	if r.msg.Delay > 0 {
+		s.letGo()
+		if err := s.conn.prepareDelay(s.patience, r.part, r.msg.Delay); err != nil {
+			return err
+		}
 	}
 	if err := s.gate(l); err != nil {
 		return err
@@ -76,10 +96,13 @@ func (s *sender) try(r *record, turn map[string]int) error {
 	if s.blocked(r) {
 		return errBehindFailure
 	}
-	s.mu.Lock()
 	r.batch.tried[r.part] = true
-	s.mu.Unlock()
-	l.room <- struct{}{} // settling makes room: all that is on its way ends
+	select {
+	case l.room <- struct{}{}:
+	default:
+		l.letGo()
+		l.room <- struct{}{} // settling makes room: all that is on its way ends
+	}
 	if err := l.publish(r); err != nil {
 		<-l.room
 		if l.dead() {
@@ -87,10 +110,22 @@ func (s *sender) try(r *record, turn map[string]int) error {
 		}
 		return err
 	}
-	if !l.isProven(r.part) {
+	if !l.isProven(r.part) && r.msg.Delay <= 0 { // where one waits proves nothing
 		s.prove(l, r)
 	}
 	return nil
+}
+
+// check refuses names of topics, and remembers the last one that it let pass.
+func (s *sender) check(topic string) error {
+	if topic == s.checked {
+		return nil
+	}
+	err := checkTopic(topic)
+	if err == nil {
+		s.checked = topic
+	}
+	return err
 }
 
 // laneNow returns the lane of the session that is alive. Before there is a new
@@ -100,6 +135,7 @@ func (s *sender) laneNow() (*lane, error) {
 		return s.lane, nil
 	}
 	if s.lane != nil {
+		s.letGo()
 		s.lost(s.lane)
 		s.lane = nil
 	}
@@ -128,6 +164,7 @@ func (s *sender) gate(l *lane) error {
 			return nil
 		default:
 		}
+		l.letGo()
 		select {
 		case <-flowing:
 		case <-l.session.over:
@@ -143,6 +180,7 @@ func (s *sender) gate(l *lane) error {
 // is made in between: it would store what is behind a message that it gave
 // back.
 func (s *sender) prove(l *lane, r *record) {
+	l.letGo()
 	err := s.await(l, r)
 	s.blockReturned(l)
 	if err != nil || l.outcome(r) != nil {
@@ -155,6 +193,11 @@ func (s *sender) prove(l *lane, r *record) {
 // await waits for the confirmation of a message; an error is why there is
 // none.
 func (s *sender) await(l *lane, r *record) error {
+	select {
+	case <-r.confirmed.Done():
+		return nil
+	default: // a timer is made only where there is something to wait for
+	}
 	timeout := s.conn.opts.publishTimeout
 	for {
 		late := time.NewTimer(timeout)

@@ -28,7 +28,7 @@ type receiver struct {
 	failure error   // why there is none, for Receive
 	lost    bool    // acknowledgements of a former session were not flushed
 	paused  map[string]bool
-	typical int // bytes that a message is taken to have; only grows
+	scale   scale
 }
 
 var (
@@ -39,7 +39,7 @@ var (
 
 func newReceiver(c *conn, cfg oms.ReceiverConfig) *receiver {
 	r := &receiver{
-		conn: c, cfg: cfg, paused: make(map[string]bool), typical: typicalSize,
+		conn: c, cfg: cfg, paused: make(map[string]bool), scale: newScale(),
 		work: make(chan struct{}, 1), data: make(chan struct{}, 1),
 		closing: make(chan struct{}), finished: make(chan struct{}),
 	}
@@ -91,10 +91,7 @@ func (r *receiver) Ack(_ context.Context, msgs []*oms.Message) error {
 	}
 	if in != nil && len(rs) > 0 {
 		stale = in.ack(rs) || stale
-		signal(r.data)
-		if in.ledger.isIdle() && r.isRestless(in) {
-			signal(r.work)
-		}
+		r.comeBack(in)
 	}
 	return r.stale("ack", stale)
 }
@@ -110,9 +107,17 @@ func (r *receiver) Nack(_ context.Context, msgs []*oms.Message) error {
 	}
 	if in != nil && len(rs) > 0 {
 		stale = in.ledger.giveBack(rs) || stale
-		signal(r.data)
+		r.comeBack(in)
 	}
 	return r.stale("nack", stale)
+}
+
+// comeBack wakes whoever waits for messages not to be out any more.
+func (r *receiver) comeBack(in *intake) {
+	signal(r.data)
+	if in.ledger.isRetired() || in.ledger.isIdle() && r.isRestless(in) {
+		signal(r.work)
+	}
 }
 
 func (r *receiver) stale(op string, stale bool) error {
@@ -130,16 +135,16 @@ func (r *receiver) receipts(msgs []*oms.Message) (in *intake, rs []receipt, stal
 	if r.closed {
 		return nil, nil, false, &oms.Error{Code: oms.ErrClosed}
 	}
+	rs = make([]receipt, 0, len(msgs))
 	for _, m := range msgs {
-		rc, ok := m.Receipt.(receipt)
+		rc, ok := m.Receipt.(*receipt)
 		switch {
 		case !ok || rc.ledger.owner != r:
 			return nil, nil, false, invalid(fmt.Sprintf("message %q was not received here", m.ID))
-		case rc.ledger.isRetired(): // settled before
-		case r.intake == nil || rc.ledger != r.intake.ledger:
+		case r.intake != nil && rc.ledger == r.intake.ledger: // which knows whether it is retired
+			rs = append(rs, *rc)
+		case !rc.ledger.isRetired(): // else it was settled before
 			stale = true
-		default:
-			rs = append(rs, rc)
 		}
 	}
 	return r.intake, rs, stale, nil
@@ -212,8 +217,8 @@ func (r *receiver) isPaused(topic string) bool {
 	return r.paused[topic]
 }
 
-// isRestless reports whether the channel should be another: messages are too
-// large for it, or a topic is paused. Anybody may call it.
+// isRestless reports whether the channel should be another: messages have other
+// sizes than it allows for, or a topic is paused. Anybody may call it.
 func (r *receiver) isRestless(in *intake) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -222,7 +227,7 @@ func (r *receiver) isRestless(in *intake) bool {
 			return true
 		}
 	}
-	return in.grown.Load()
+	return in.misfit.Load()
 }
 
 // inHand returns how many messages of a queue the receiver has.

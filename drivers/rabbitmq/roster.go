@@ -55,16 +55,17 @@ type roll struct {
 }
 
 // newRoster returns nil where members have no slots, or no queues to share.
-func newRoster(r *receiver, s *session, slot int) *roster {
-	if slot == noSlot || r.conn.opts.ordering != orderingKey {
+// It ends with ctx, and wakes work.
+func newRoster(ctx context.Context, c *conn, work chan struct{}, s *session, group string, slot int) *roster {
+	if slot == noSlot || c.opts.ordering != orderingKey {
 		return nil
 	}
 	ro := &roster{
-		conn: r.conn, session: s, group: r.cfg.Group, slot: slot,
-		ask: make(chan struct{}, 1), work: r.work, seen: make(map[string]*roll),
+		conn: c, session: s, group: group, slot: slot,
+		ask: make(chan struct{}, 1), work: work, seen: make(map[string]*roll),
 	}
-	ro.ctx, ro.stop = context.WithCancel(r.ctx)
-	r.conn.running.Go(ro.run)
+	ro.ctx, ro.stop = context.WithCancel(ctx)
+	c.running.Go(ro.run)
 	return ro
 }
 

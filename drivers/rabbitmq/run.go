@@ -10,10 +10,11 @@ import (
 )
 
 const (
-	lookAgain  = time.Second     // for topics that are missing
-	bindAgain  = 5 * time.Second // for topics that were deleted and made anew: the broker does not tell
-	enterFirst = 100 * time.Millisecond
-	enterMost  = 2 * time.Second
+	lookAgain    = time.Second     // for topics that are missing
+	bindAgain    = 5 * time.Second // for topics that were deleted and made anew: the broker does not tell
+	patientLooks = 10              // seconds, before a channel is urged to end
+	enterFirst   = 100 * time.Millisecond
+	enterMost    = 2 * time.Second
 )
 
 // run keeps an intake in each session until the receiver is closed.
@@ -90,7 +91,7 @@ func (r *receiver) serve(in *intake) (*intake, error) {
 			return in, failed
 		}
 		r.report(failed)
-		if r.wantsRenewal(in) && in.ledger.retire() {
+		if in.ledger.isRetired() || r.wantsRenewal(in) && in.ledger.retire() {
 			next, err := r.renew(in)
 			if err != nil {
 				return in, err
@@ -98,7 +99,7 @@ func (r *receiver) serve(in *intake) (*intake, error) {
 			in = next
 			continue
 		}
-		if in.hasSurplus() {
+		if in.hasSurplus() || in.starved {
 			next, err := r.handOver(in)
 			if err != nil {
 				return in, err
@@ -114,6 +115,7 @@ func (r *receiver) serve(in *intake) (*intake, error) {
 			return in, nil
 		case <-r.work:
 		case <-look.C:
+			r.urge(in)
 		case <-bind.C:
 			binding = true
 		}
@@ -157,7 +159,20 @@ func (r *receiver) wantsRenewal(in *intake) bool {
 			return true
 		}
 	}
-	return in.grown.Load() || in.hasSurplus()
+	return in.isMisfit() || in.hasSurplus()
+}
+
+// urge helps a channel end whose prefetch does not fit, and which has never a
+// moment in which nothing is out: now and then nothing more is handed out for a
+// second. Whoever keeps what is out until more comes, where more was dropped,
+// has that behind a hand-over.
+func (r *receiver) urge(in *intake) {
+	if in.isMisfit() {
+		in.looks++
+	}
+	in.ledger.rest(in.isMisfit() && in.looks%patientLooks == 0)
+	in.starved = in.ledger.look() >= patientLooks
+	signal(r.data)
 }
 
 // renew goes on with another channel of the session. Nothing is handed out, so

@@ -19,6 +19,7 @@ type sender struct {
 	window    *window.Window
 	turns     map[string]int // counts calls with messages without a key, by topic; of publishing
 	lane      *lane          // of publishing; nil: none yet
+	checked   string         // the last topic whose name was good; of publishing
 	news      chan struct{}  // wakes publishing
 	outcomes  chan struct{}  // wakes settling
 	closing   chan struct{}  // closed: nothing more is admitted
@@ -44,7 +45,7 @@ type batch struct {
 	bytes   int
 	done    func(error)
 	records chan *record           // from publishing to settling; closed behind the last
-	tried   map[oms.Partition]bool // guarded by the sender's mu
+	tried   map[oms.Partition]bool // of publishing
 }
 
 func newSender(c *conn, cfg oms.SenderConfig) *sender {

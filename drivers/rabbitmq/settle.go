@@ -44,7 +44,7 @@ func (s *sender) settle() {
 }
 
 func (s *sender) settleBatch(b *batch, lanes map[*lane]bool) {
-	failed := make(map[int]error)
+	var failed map[int]error
 	for r := range b.records {
 		err := r.err
 		if err == nil {
@@ -54,6 +54,9 @@ func (s *sender) settleBatch(b *batch, lanes map[*lane]bool) {
 		}
 		if err != nil {
 			s.block(r.part, b.number)
+			if failed == nil {
+				failed = make(map[int]error)
+			}
 			failed[r.index] = fail("send", r.msg.Topic, err)
 		}
 	}

@@ -211,7 +211,10 @@ func TestATopicIsSharedByThoseWhoReceiveIt(t *testing.T) {
 	got := make(map[string]bool)
 	for len(got) < n {
 		msgs := receive(t, all, 1)
-		must(t, all.Ack(within(t), msgs))
+		// What was received before queues moved to the other member is stale.
+		if err := all.Ack(within(t), msgs); !errors.Is(err, oms.ErrStaleDelivery) {
+			must(t, err)
+		}
 		for _, m := range msgs {
 			if m.Topic == "one" {
 				got[string(m.Body)] = true

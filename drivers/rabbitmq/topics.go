@@ -21,12 +21,13 @@ import (
 // trustTopics is how long a topic is taken to have the partitions that it had.
 const trustTopics = 30 * time.Second
 
-// A topicCache remembers the partitions of topics, and when queues were found
-// to be sound.
+// A topicCache remembers the partitions of topics, when queues were found to be
+// sound, and when those for delayed messages were made.
 type topicCache struct {
-	mu    sync.Mutex
-	known map[string]knownTopic
-	sound map[string]time.Time
+	mu      sync.Mutex
+	known   map[string]knownTopic
+	sound   map[string]time.Time
+	waiting map[string]map[step]time.Time // queues for delayed messages, by topic
 }
 
 type knownTopic struct {
@@ -56,9 +57,11 @@ func (t *topicCache) forget(topic string) {
 	defer t.mu.Unlock()
 	if topic == "" {
 		clear(t.known)
+		clear(t.waiting)
 		return
 	}
 	delete(t.known, topic)
+	delete(t.waiting, topic)
 }
 
 // partitions returns how many partitions a topic has; ErrNotFound for one that
@@ -86,6 +89,11 @@ func (c *conn) partitions(ctx context.Context, topic string) (int, error) {
 			n = q.Messages
 		}
 	}
+	if c.opts.isStream() {
+		if err := c.ensureStreams(ctx, topic, n); err != nil {
+			return 0, err
+		}
+	}
 	c.topics.put(topic, n)
 	return n, nil
 }
@@ -103,10 +111,8 @@ func (c *conn) exchangeExists(ctx context.Context, name string) (bool, error) {
 
 // queue asks for a queue, and reports whether it is there.
 func (c *conn) queue(ctx context.Context, name string) (amqp.Queue, bool, error) {
-	var q amqp.Queue
-	err := c.ask(ctx, func(ch *amqp.Channel) (err error) {
-		q, err = ch.QueueDeclarePassive(name, true, false, false, false, nil)
-		return err
+	q, err := answer(ctx, c, func(ch *amqp.Channel) (amqp.Queue, error) {
+		return ch.QueueDeclarePassive(name, true, false, false, false, nil)
 	})
 	if codeOfMissing(err) {
 		return q, false, nil
@@ -154,10 +160,15 @@ func (c *conn) createTopic(ctx context.Context, spec oms.TopicSpec) error {
 			return err
 		}
 		c.topics.forget(spec.Name)
-		// The exchange comes last: a topic that is there is complete.
-		return c.ask(ctx, func(ch *amqp.Channel) error {
+		// The exchange comes last: a topic that is there is complete, but for
+		// its streams, which whoever uses it makes where they are missing.
+		err = c.ask(ctx, func(ch *amqp.Channel) error {
 			return ch.ExchangeDeclare(spec.Name, amqp.ExchangeTopic, true, false, false, false, nil)
 		})
+		if err != nil || !c.opts.isStream() {
+			return err
+		}
+		return c.ensureStreams(ctx, spec.Name, n)
 	})
 }
 
@@ -200,7 +211,7 @@ func (c *conn) deleteTopic(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(c.deleteQueue(ctx, countQueue(name)), c.strike(ctx, name))
+		return errors.Join(c.deleteDelay(ctx, name), c.deleteStreams(ctx, name), c.deleteQueue(ctx, countQueue(name)), c.strike(ctx, name))
 	})
 }
 
