@@ -37,7 +37,13 @@ func startBroker(t *testing.T, opts ...servers.Option) *broker {
 	t.Helper()
 	// The locks of a group whose members were all killed last for a minute.
 	locks := servers.JVM("-Drocketmq.broker.rebalance.lockMaxLiveTime=20000")
-	b := &broker{Server: servers.RocketMQ(t, append(opts, servers.User(accessKey, secretKey), locks)...)}
+	opts = append(opts, servers.User(accessKey, secretKey), locks)
+	// A machine that is busy makes senders wait: by default messages are refused
+	// after 200 ms, and verdicts forgotten after 3 s.
+	for _, key := range []string{"waitTimeMillsInSendQueue", "waitTimeMillsInTransactionQueue", "osPageCacheBusyTimeOutMills"} {
+		opts = append(opts, servers.Config(key, "30000"))
+	}
+	b := &broker{Server: servers.RocketMQ(t, opts...)}
 	b.data = proxyTo(t, b.AddrOf(servers.Broker))
 	b.names = proxyTo(t, startNames(t, b.Addr(), b.AddrOf(servers.Broker), b.data.Addr()))
 	return b

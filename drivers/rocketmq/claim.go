@@ -29,6 +29,13 @@ func (r *receiver) claim(ctx context.Context, routes []*route, wanted map[oms.Pa
 	}
 	slices.SortFunc(got, func(a, b *part) int { return a.id.Number - b.id.Number })
 	if err := r.assign(ctx, got); err != nil {
+		r.mu.Lock()
+		for _, p := range got {
+			if p.told {
+				r.lost = append(r.lost, p.id)
+			}
+		}
+		r.mu.Unlock()
 		r.remove(got)
 		r.unlock(context.WithoutCancel(ctx), got)
 		return false, err
@@ -85,6 +92,11 @@ func (r *receiver) assign(ctx context.Context, ps []*part) error {
 	if err != nil {
 		return err
 	}
+	r.mu.Lock()
+	for _, p := range ps {
+		p.told = true // and OnRevoked is, should they be lost now
+	}
+	r.mu.Unlock()
 	starts := maps.Clone(from)
 	if starts == nil {
 		starts = make(map[oms.Partition]int64)

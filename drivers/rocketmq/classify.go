@@ -51,14 +51,21 @@ func answerCode(code int, remark string) oms.Code {
 	// A full disk: the store says that it is not writable, and why.
 	case strings.Contains(lower, "disk full"), strings.Contains(lower, "disk is full"), strings.Contains(lower, "maybe disk full"):
 		return oms.ErrFull
+	// A batch with a message that is too large is an exception of the broker's.
+	case strings.Contains(lower, "size exceeded"), strings.Contains(lower, "properties length too long"):
+		return oms.ErrTooLarge
 	case strings.Contains(lower, "[timeout_clean_queue]"), strings.Contains(lower, "[reject_request]"), strings.Contains(lower, "[pcbusy"), strings.Contains(lower, "[overload]"):
 		return oms.ErrBusy
 	}
 	switch code {
-	case resBusy:
+	case resBusy, resFlowControl:
 		return oms.ErrBusy
-	case resNotSupported:
+	case resNotSupported, resVersion:
 		return oms.ErrUnsupported
+	case resBadFilter:
+		return oms.ErrInvalid
+	case resTopicExists:
+		return oms.ErrExists
 	case resIllegalMessage:
 		if strings.Contains(lower, "exceed") || strings.Contains(lower, "length") || strings.Contains(lower, "size") {
 			return oms.ErrTooLarge

@@ -47,13 +47,17 @@ const (
 	resNotSupported   = 3
 	resIllegalMessage = 13
 	resNotAvailable   = 14
+	resVersion        = 15 // of the broker, which does not have what is asked for
 	resNoPermission   = 16
 	resTopicNotFound  = 17
+	resTopicExists    = 18
 	resPullNotFound   = 19 // nothing new
 	resPullRetry      = 20 // nothing that matches
 	resPullMoved      = 21 // the offset is not there
 	resQueryNotFound  = 22
+	resBadFilter      = 23
 	resNoGroup        = 26
+	resFlowControl    = 215
 )
 
 // A command is a request or an answer.

@@ -12,18 +12,21 @@
 //	max.message.bytes   the largest body; 4 MiB less 64 KiB
 //	send.timeout.ms     when a message or a question without an answer is given up; 5 s
 //	sync.interval.ms    how long a confirmed message may be lost to a power cut; 10.5 s, which is what ASYNC_FLUSH means
+//	tag.header          the header whose value is a message's tag; none
 //	topic.partitions    queues of a topic that is made without a number; 8
 //	tls, tls.insecure   both or none: certificates are not verified
 //
 // # The client library
 //
 // Messages go through rocketmq-client-go: one producer for each cluster and
-// user in the process, and four pull consumers, which pull in the name of the
-// group omconnect-reader. All connections share them, and they are kept until
+// user in the process, four pull consumers, which pull in the name of the
+// group omconnect-reader, and one more producer for each group of half
+// messages. All connections share them, and they are kept until
 // the process ends: the library leaves goroutines and sockets behind whenever
 // one is shut down. Together they have 160 goroutines, which sleep, and 10
 // sockets (one to the name server and one to the broker each, more with more
-// brokers); up to four more consumers are started when answers do not come.
+// brokers), and 7 and 2 more for each group of half messages; up to four more
+// consumers are started when answers do not come.
 // Opening and closing connections adds nothing to that, which a test counts.
 // What the library logs as a warning or worse is a warning of slog's; its
 // routine is for debugging.
@@ -48,11 +51,14 @@
 //	id, born time, correlation id, trace context, expiry
 //	                    the envelope: the property OMS, fields name=value, text percent-encoded, bytes in base64
 //	UNIQ_KEY            made anew for each sending, never the message's id
+//	tag                 with tag.header the value of that header, which travels as any other, too; foreign tags are that header, without the option the header TAGS
+//	half message        TRAN_MSG and PGROUP; what commits it is the broker's
 //	delay               TIMER_DELIVER_MS, up to two seconds later, since brokers round down to seconds
 //
 // Messages of other programs have their properties as headers, sorted by name,
 // without those that brokers write themselves; KEYS is their key, and the time
-// of sending their born time. Tags are the header TAGS.
+// of sending their born time. A header that cannot be a tag (|| in it, spaces
+// around it, control characters) is ErrInvalid where it ought to be one.
 //
 // # Delivery
 //
@@ -61,6 +67,15 @@
 // with durability=strict the send waits for 5 seconds and is ErrUnknown, and
 // each further try stores the message again. A message whose outcome is
 // unknown may be stored twice.
+//
+// A half message is stored before local is called. The verdict is told to the
+// broker once, without an answer: where it is lost, or nobody tells it, the
+// broker asks check, first after 6 seconds (its transactionTimeOut) and then
+// every 30 (transactionCheckInterval), up to 15 times; what is undecided then is
+// as good as rolled back. It asks any process that has opened the group since;
+// one that has closed it again answers for a while that nothing is decided. A
+// half message that is not flushed or replicated in time is rolled back and
+// ErrUnknown, whatever durability says.
 //
 // Messages are pulled from one queue at an offset of the driver's own, once the
 // broker has said that there are some. Nothing is sent back to the broker, so
@@ -106,8 +121,8 @@
 // # Limits
 //
 // Key, headers and properties take at most 31 KiB together, a topic's encoded
-// name with its namespace 127 bytes, a group's 120. Half messages and tags as
-// filters are not supported. A process makes one topic at a time, and overwrites
+// name with its namespace 127 bytes, a group's 120. Tags as filters of what is
+// received are not supported. A process makes one topic at a time, and overwrites
 // none; two processes that make the same one at the same moment may overwrite
 // each other's numbers of queues. Where brokers make topics by themselves, a delayed
 // message makes one that was deleted less than 30 seconds ago; others make none.

@@ -31,7 +31,7 @@ func (Driver) Capabilities(ap oms.AccessPoint) oms.Capabilities {
 	o, _ := readOptions(ap)
 	c := oms.Claim(
 		oms.Nack, oms.Seek, oms.OffsetForTime, oms.PauseReceive, oms.CreateTopic, oms.DeleteTopic, oms.ManageGroups,
-		oms.ReportLag, oms.BrokerIdentity, oms.GroupPositions,
+		oms.ReportLag, oms.BrokerIdentity, oms.GroupPositions, oms.HalfMessages,
 		oms.MessageKey, oms.BinaryHeaders, oms.RepeatedHeaders, oms.NilHeaders, oms.Tombstones, oms.ExplicitPartition,
 		oms.OrderPerKey, oms.Persistent, oms.Groups, oms.Backlog, oms.Replay, oms.Partitioned,
 	)
@@ -41,9 +41,7 @@ func (Driver) Capabilities(ap oms.AccessPoint) oms.Capabilities {
 	unclaimed := func(name oms.Capability, why string) { c.Claims[name] = oms.Support{Note: why} }
 	unclaimed(oms.DeliveryCount, "the broker keeps no count of messages that are pulled")
 	unclaimed(oms.Priority, "a queue has one order, that of storing")
-	unclaimed(oms.Transactions, "RocketMQ has them for single messages only")
-	unclaimed(oms.HalfMessages, "not built")
-	unclaimed(oms.TopicPattern, "a receiver names its topics")
+	unclaimed(oms.Transactions, "RocketMQ has none; a half message is decided on by itself")
 	if o.timer {
 		c.Claims[oms.Delay] = oms.Support{Claimed: true}
 	} else {

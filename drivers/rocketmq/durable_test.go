@@ -8,13 +8,20 @@ import (
 	"github.com/omconnect/omconnect/oms"
 )
 
-func TestReceiversAndTopics(t *testing.T) {
-	b := startBroker(t)
-	for name, test := range map[string]func(*testing.T, *broker){
-		"acknowledgements become durable without Flush": commitsWithoutFlush,
-		"a topic that several make is made once":        makesATopicOnce,
+// All on one broker, which takes its time to start.
+func TestOnARealBroker(t *testing.T) {
+	b := startBroker(t, soonChecked...)
+	for what, tests := range map[string]map[string]func(*testing.T, *broker){
+		"receivers and topics": {
+			"acknowledgements become durable without Flush": commitsWithoutFlush,
+			"a topic that several make is made once":        makesATopicOnce,
+		},
+		"half messages": halves,
+		"limits":        limits,
 	} {
-		t.Run(name, func(t *testing.T) { t.Parallel(); test(t, b) })
+		for name, test := range tests {
+			t.Run(what+"/"+name, func(t *testing.T) { t.Parallel(); test(t, b) })
+		}
 	}
 }
 

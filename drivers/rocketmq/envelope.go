@@ -1,9 +1,11 @@
 package rocketmq
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,97 +50,128 @@ const (
 // ones.
 const placeholder = "-"
 
-// wrap returns the properties and the body that a message has at the broker.
-func wrap(m *oms.Message) (properties map[string]string, body []byte, err error) {
-	var b strings.Builder
-	text := func(name, value string) {
-		if value != "" {
-			b.WriteString(";" + name + "=" + url.PathEscape(value))
-		}
+// What stands between the name of a property and its value, and behind that.
+const (
+	nameEnd  = '\x01'
+	valueEnd = '\x02'
+)
+
+// wrap returns the properties, as they are on the wire, and the body that a
+// message has at the broker. The value of the header that tagHeader names, if
+// it names one, becomes the tag as well.
+func wrap(m *oms.Message, tagHeader string) (properties, body []byte, err error) {
+	tag, err := tagOf(m.Headers, tagHeader)
+	if err != nil {
+		return nil, nil, err
 	}
-	stamp := func(name string, at time.Time) {
-		if !at.IsZero() {
-			b.WriteString(";" + name + "=" + strconv.FormatInt(at.UnixMilli(), 10))
-		}
-	}
-	b.WriteString("v=1")
-	text(fieldID, m.ID)
+	var short [256]byte
+	e := append(short[:0], "v=1"...)
+	e = appendText(e, fieldID, m.ID)
 	if m.Key != nil {
-		b.WriteString(";" + fieldKey + "=" + base64.RawURLEncoding.EncodeToString(m.Key))
+		e = appendField(e, fieldKey)
+		e = base64.RawURLEncoding.AppendEncode(append(e, '='), m.Key)
 	}
-	stamp(fieldBorn, m.BornAt)
-	text(fieldCorrelation, m.CorrelationID)
-	text(fieldTraceParent, m.TraceParent)
-	text(fieldTraceState, m.TraceState)
-	stamp(fieldExpires, m.ExpiresAt)
+	e = appendTime(e, fieldBorn, m.BornAt)
+	e = appendText(e, fieldCorrelation, m.CorrelationID)
+	e = appendText(e, fieldTraceParent, m.TraceParent)
+	e = appendText(e, fieldTraceState, m.TraceState)
+	e = appendTime(e, fieldExpires, m.ExpiresAt)
 	body = m.Body
 	switch {
 	case body == nil:
-		b.WriteString(";" + fieldNil)
-		body = []byte(placeholder)
+		e, body = appendField(e, fieldNil), []byte(placeholder)
 	case len(body) == 0:
-		b.WriteString(";" + fieldEmpty)
-		body = []byte(placeholder)
+		e, body = appendField(e, fieldEmpty), []byte(placeholder)
 	}
-	properties = make(map[string]string, len(m.Headers)+3)
-	encodeHeaders(&b, m.Headers, properties)
-	properties[envelopeProperty] = b.String()
-	if key := string(m.Key); plainValue(key) && !strings.Contains(key, primitive.PropertyKeySeparator) {
-		properties[primitive.PropertyKeys] = key
+	e, properties = encodeHeaders(e, m.Headers, make([]byte, 0, len(e)+64))
+	properties = appendProperty(properties, envelopeProperty, e)
+	if key := m.Key; plainValue(key) && !bytes.Contains(key, []byte(primitive.PropertyKeySeparator)) {
+		properties = appendProperty(properties, primitive.PropertyKeys, key)
 	}
-	if n := propertiesSize(properties); n > mostProperties {
+	if tag != nil {
+		properties = appendProperty(properties, primitive.PropertyTags, tag)
+	}
+	if n := len(properties); n > mostProperties {
 		return nil, nil, fmt.Errorf("%w: key, headers and properties take %d bytes together, the broker stores at most %d beside a body", oms.ErrTooLarge, n, mostProperties)
 	}
 	return properties, body, nil
 }
 
-// encodeHeaders writes the list of headers: name for one that is a property
-// too, name:value for one that is not, name! for one without a value.
-func encodeHeaders(b *strings.Builder, hs oms.Headers, properties map[string]string) {
+// encodeHeaders writes the list of headers to the envelope: name for one that
+// is a property too, name:value for one that is not, name! for one without a
+// value. It writes those that are properties.
+func encodeHeaders(envelope []byte, hs oms.Headers, properties []byte) (e, ps []byte) {
 	for i, h := range hs {
 		if i == 0 {
-			b.WriteString(";" + fieldHeaders + "=")
+			envelope = append(appendField(envelope, fieldHeaders), '=')
 		} else {
-			b.WriteByte(',')
+			envelope = append(envelope, ',')
 		}
-		b.WriteString(escapeName(h.Name))
-		name := warded(h.Name)
-		_, taken := properties[name]
+		envelope = append(envelope, escapeName(h.Name)...)
 		switch {
 		case h.Value == nil:
-			b.WriteByte('!')
-		case !taken && plainName(h.Name) && plainValue(string(h.Value)):
-			properties[name] = string(h.Value)
+			envelope = append(envelope, '!')
+		case isProperty(h) && !slices.ContainsFunc(hs[:i], func(before oms.Header) bool { return before.Name == h.Name && isProperty(before) }):
+			properties = appendProperty(properties, warded(h.Name), h.Value)
 		default:
-			b.WriteByte(':')
-			b.WriteString(base64.RawURLEncoding.EncodeToString(h.Value))
+			envelope = base64.RawURLEncoding.AppendEncode(append(envelope, ':'), h.Value)
 		}
 	}
+	return envelope, properties
 }
 
-func propertiesSize(properties map[string]string) int {
-	n := 0
-	for name, value := range properties {
-		n += len(name) + len(value) + 2
+func appendField(e []byte, name string) []byte { return append(append(e, ';'), name...) }
+
+func appendText(e []byte, name, value string) []byte {
+	if value == "" {
+		return e
 	}
-	return n
+	return append(append(appendField(e, name), '='), url.PathEscape(value)...)
 }
+
+func appendTime(e []byte, name string, at time.Time) []byte {
+	if at.IsZero() {
+		return e
+	}
+	return strconv.AppendInt(append(appendField(e, name), '='), at.UnixMilli(), 10)
+}
+
+func appendProperty[V string | []byte](properties []byte, name string, value V) []byte {
+	properties = append(append(properties, name...), nameEnd)
+	return append(append(properties, value...), valueEnd)
+}
+
+// isProperty reports whether a property can carry the header.
+func isProperty(h oms.Header) bool { return plainName(h.Name) && plainValue(h.Value) }
 
 // plainName reports whether a property may have that name, warded if it has to
 // be.
 func plainName(name string) bool {
-	return plainValue(name) && !strings.HasPrefix(strings.ToLower(name), wardPrefix)
+	return plainText(name) && (len(name) < len(wardPrefix) || !strings.EqualFold(name[:len(wardPrefix)], wardPrefix))
 }
 
 // plainValue reports whether a property keeps a value as it is.
-func plainValue(v string) bool {
+func plainValue(v []byte) bool {
+	return len(v) > 0 && utf8.Valid(v) && !slices.ContainsFunc(v, isControl)
+}
+
+// plainText is plainValue for a string.
+func plainText(v string) bool {
 	if v == "" || !utf8.ValidString(v) {
 		return false
 	}
-	return strings.IndexFunc(v, func(r rune) bool { return r < ' ' || r == 0x7f }) < 0
+	for i := range len(v) {
+		if isControl(v[i]) {
+			return false
+		}
+	}
+	return true
 }
 
+func isControl(c byte) bool { return c < ' ' || c == 0x7f }
+
+// namesOwn are the characters that mean something in the list of headers.
+var namesOwn = strings.NewReplacer(",", "%2C", ";", "%3B", ":", "%3A", "!", "%21", "=", "%3D")
+
 // escapeName encodes a name so that it has none of the list's own characters.
-func escapeName(name string) string {
-	return strings.NewReplacer(",", "%2C", ";", "%3B", ":", "%3A", "!", "%21", "=", "%3D").Replace(url.PathEscape(name))
-}
+func escapeName(name string) string { return namesOwn.Replace(url.PathEscape(name)) }

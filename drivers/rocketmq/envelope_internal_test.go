@@ -13,6 +13,19 @@ import (
 	"github.com/omconnect/omconnect/oms"
 )
 
+// read reads properties off the wire as the client library does, and sees to it
+// that no name is there twice and that nothing is lost.
+func read(t *testing.T, onWire []byte) map[string]string {
+	t.Helper()
+	var arrived primitive.Message
+	arrived.UnmarshalProperties(onWire)
+	properties := arrived.GetProperties()
+	if n := strings.Count(string(onWire), "\x01"); n != len(properties) || n != strings.Count(string(onWire), "\x02") {
+		t.Errorf("of %d properties %d arrive: %q", n, len(properties), onWire)
+	}
+	return properties
+}
+
 func TestWrappedMessagesComeBackAsTheyWere(t *testing.T) {
 	t.Parallel()
 	at := time.UnixMilli(1_700_000_000_123)
@@ -42,10 +55,11 @@ func TestWrappedMessagesComeBackAsTheyWere(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			properties, body, err := wrap(&m)
+			onWire, body, err := wrap(&m, "")
 			if err != nil {
 				t.Fatal(err)
 			}
+			properties := read(t, onWire)
 			if len(body) == 0 {
 				t.Error("the body is empty, and brokers refuse that")
 			}
@@ -54,12 +68,8 @@ func TestWrappedMessagesComeBackAsTheyWere(t *testing.T) {
 					t.Errorf("property %q=%q does not arrive", name, value)
 				}
 			}
-			wire := primitive.NewMessage("t", body)
-			wire.WithProperties(properties)
 			var got oms.Message
-			var arrived primitive.Message
-			arrived.UnmarshalProperties([]byte(wire.MarshallProperties()))
-			if err := unwrap(&got, arrived.GetProperties(), body, at); err != nil {
+			if err := unwrap(&got, properties, body, at, ""); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(m, got, cmpopts.IgnoreUnexported(oms.Message{})); diff != "" {
@@ -73,10 +83,11 @@ func TestNoHeaderBecomesAPropertyThatSteers(t *testing.T) {
 	t.Parallel()
 	names := append(reservedHeaders(), "tags", "Delay", "timer_deliver_ms", "pop_ck", "__anything")
 	for _, name := range names {
-		properties, _, err := wrap(&oms.Message{Body: []byte("x"), Headers: oms.Headers{{Name: name, Value: []byte("1")}}})
+		onWire, _, err := wrap(&oms.Message{Body: []byte("x"), Headers: oms.Headers{{Name: name, Value: []byte("1")}}}, "")
 		if err != nil {
 			t.Fatal(err)
 		}
+		properties := read(t, onWire)
 		if v, there := properties[name]; there && name != envelopeProperty {
 			t.Errorf("header %s is the property %s=%s", name, name, v)
 		}
@@ -89,11 +100,11 @@ func TestNoHeaderBecomesAPropertyThatSteers(t *testing.T) {
 func TestAKeyThatIsTextCanBeLookedUp(t *testing.T) {
 	t.Parallel()
 	for key, want := range map[string]string{"order-7": "order-7", "two words": "", "\x00": "", "": ""} {
-		properties, _, err := wrap(&oms.Message{Key: []byte(key)})
+		onWire, _, err := wrap(&oms.Message{Key: []byte(key)}, "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := properties[primitive.PropertyKeys]; got != want {
+		if got := read(t, onWire)[primitive.PropertyKeys]; got != want {
 			t.Errorf("key %q gives KEYS %q, want %q", key, got, want)
 		}
 	}
@@ -102,7 +113,7 @@ func TestAKeyThatIsTextCanBeLookedUp(t *testing.T) {
 func TestPropertiesThatTheBrokerWouldCutAreTooLarge(t *testing.T) {
 	t.Parallel()
 	m := oms.Message{Headers: oms.Headers{{Name: "h", Value: []byte(strings.Repeat("x", 32<<10))}}}
-	if _, _, err := wrap(&m); !errors.Is(err, oms.ErrTooLarge) {
+	if _, _, err := wrap(&m, ""); !errors.Is(err, oms.ErrTooLarge) {
 		t.Errorf("32 KiB of headers: %v, want ErrTooLarge", err)
 	}
 }
@@ -111,7 +122,7 @@ func TestForeignMessagesHaveTheirPropertiesAsHeaders(t *testing.T) {
 	t.Parallel()
 	born := time.UnixMilli(5)
 	var got oms.Message
-	err := unwrap(&got, map[string]string{"b": "2", "a": "1", "TAGS": "t", "KEYS": "k", "UNIQ_KEY": "u", "WAIT": "true"}, []byte("x"), born)
+	err := unwrap(&got, map[string]string{"b": "2", "a": "1", "TAGS": "t", "KEYS": "k", "UNIQ_KEY": "u", "WAIT": "true"}, []byte("x"), born, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +139,7 @@ func TestADamagedEnvelopeIsNoticed(t *testing.T) {
 	t.Parallel()
 	for _, envelope := range []string{"v=1;key=%", "v=1;born=soon", "v=1;exp=x", "v=1;h=a:%", "v=1;h=gone", "v=1;id=%zz"} {
 		var m oms.Message
-		if err := unwrap(&m, map[string]string{envelopeProperty: envelope}, nil, time.Time{}); !errors.Is(err, oms.ErrFormat) {
+		if err := unwrap(&m, map[string]string{envelopeProperty: envelope}, nil, time.Time{}, ""); !errors.Is(err, oms.ErrFormat) {
 			t.Errorf("envelope %s: %v, want ErrFormat", envelope, err)
 		}
 	}

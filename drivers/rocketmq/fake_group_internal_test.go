@@ -16,6 +16,9 @@ func (f *fake) group(c *fakeConn, cmd *command) *command {
 			ConsumerDataSet []struct {
 				GroupName string `json:"groupName"`
 			} `json:"consumerDataSet"`
+			ProducerDataSet []struct {
+				GroupName string `json:"groupName"`
+			} `json:"producerDataSet"`
 		}
 		if err := json.Unmarshal(cmd.body, &beat); err != nil {
 			return refusal(resError, err.Error())
@@ -27,6 +30,11 @@ func (f *fake) group(c *fakeConn, cmd *command) *command {
 			if f.members[g.GroupName][beat.ClientID] != c {
 				f.members[g.GroupName][beat.ClientID] = c
 				f.notify(g.GroupName)
+			}
+		}
+		for _, g := range beat.ProducerDataSet {
+			if !slices.Contains(f.producers[g.GroupName], c) {
+				f.producers[g.GroupName] = append(f.producers[g.GroupName], c)
 			}
 		}
 		return ok(nil)

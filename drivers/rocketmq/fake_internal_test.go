@@ -2,6 +2,7 @@ package rocketmq
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -16,7 +17,8 @@ import (
 // A fake is a name server and a broker behind one port: what the driver and
 // the client library need of both, in the words of the protocol.
 type fake struct {
-	ln net.Listener
+	ln      net.Listener
+	serving sync.WaitGroup
 
 	mu        sync.Mutex
 	closed    bool
@@ -27,10 +29,17 @@ type fake struct {
 	members   map[string]map[string]*fakeConn
 	changed   chan struct{} // closed when something was stored
 	sends     int
-	away      bool // the name server has lost its broker
+	away      bool   // the name server has lost its broker
+	advertise string // the address that it gives for the broker; its own
 	refuse    func(c *command) *command
 	delay     func(c *command) <-chan struct{} // until it is closed there is no answer
 	hold      time.Duration                    // how long a pull waits; a second
+
+	halves     map[int64]*fakeHalf
+	halfNumber int64
+	producers  map[string][]*fakeConn // by group of half messages
+	checkAfter time.Duration          // when a half message is asked about; 50 ms
+	checks     int
 }
 
 type fakeTopic struct {
@@ -65,23 +74,10 @@ func startFake(t *testing.T) *fake {
 	f := &fake{
 		ln: ln, conns: make(map[net.Conn]string), topics: make(map[string]*fakeTopic), positions: make(map[string]int64),
 		locks: make(map[string]string), members: make(map[string]map[string]*fakeConn), changed: make(chan struct{}), hold: time.Second,
+		halves: make(map[int64]*fakeHalf), producers: make(map[string][]*fakeConn), checkAfter: 50 * time.Millisecond,
 	}
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		for {
-			nc, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			f.mu.Lock()
-			f.conns[nc] = ""
-			if f.closed {
-				_ = nc.Close()
-			}
-			f.mu.Unlock()
-			serving.Go(func() { f.serve(&fakeConn{Conn: nc, w: bufio.NewWriter(nc)}) })
-		}
-	})
+	f.serving.Go(f.askHalves)
+	f.serving.Go(func() { f.accept(ln) })
 	t.Cleanup(func() {
 		f.mu.Lock()
 		f.closed = true
@@ -89,9 +85,33 @@ func startFake(t *testing.T) *fake {
 		f.mu.Unlock()
 		_ = ln.Close()
 		f.killConnections()
-		serving.Wait()
+		f.serving.Wait()
 	})
 	return f
+}
+
+func (f *fake) accept(ln net.Listener) {
+	for {
+		nc, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		f.mu.Lock()
+		f.conns[nc] = ""
+		if f.closed {
+			_ = nc.Close()
+		}
+		f.mu.Unlock()
+		f.serving.Go(func() { f.serve(&fakeConn{Conn: nc, w: bufio.NewWriter(nc)}) })
+	}
+}
+
+// listen gives the fake another address, beside its own.
+func (f *fake) listen(t *testing.T) string {
+	t.Helper()
+	ln := listener(t)
+	f.serving.Go(func() { f.accept(ln) })
+	return ln.Addr().String()
 }
 
 func (f *fake) addr() string { return f.ln.Addr().String() }
@@ -128,6 +148,7 @@ func (f *fake) gone(c *fakeConn) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.conns, c.Conn)
+	f.forgetProducer(c)
 	for group, members := range f.members {
 		for name, at := range members {
 			if at == c {
@@ -182,6 +203,9 @@ func (f *fake) answer(c *fakeConn, cmd *command) *command {
 	fields := cmd.Fields
 	topic := f.topics[fields["topic"]]
 	queue, _ := strconv.Atoi(fields["queueId"])
+	if cmd.Code == reqRoute && fields["topic"] == everywhere {
+		return f.route(1)
+	}
 	if !slices.Contains([]int{reqCreateTopic, reqDeleteTopic, reqDeleteTopicInName}, cmd.Code) && fields["topic"] != "" && topic == nil {
 		return refusal(resTopicNotFound, "topic "+fields["topic"]+" not exist")
 	}
@@ -237,6 +261,8 @@ func (f *fake) answer(c *fakeConn, cmd *command) *command {
 		return ok(nil)
 	case libSend, libSendBatch:
 		return f.store(cmd)
+	case libEndHalf:
+		return f.endHalf(cmd)
 	}
 	return f.group(c, cmd)
 }
@@ -250,7 +276,7 @@ func (t *fakeTopic) end(queue int) int64 { return t.first[queue] + int64(len(t.q
 // route writes the key of the map as brokers do.
 func (f *fake) route(n int) *command {
 	return &command{body: fmt.Appendf(nil, `{"brokerDatas":[{"brokerAddrs":{0:%q},"brokerName":"fake-broker","cluster":"fake-cluster"}],`+
-		`"queueDatas":[{"brokerName":"fake-broker","perm":6,"readQueueNums":%d,"writeQueueNums":%d,"topicSysFlag":0}]}`, f.addr(), n, n)}
+		`"queueDatas":[{"brokerName":"fake-broker","perm":6,"readQueueNums":%d,"writeQueueNums":%d,"topicSysFlag":0}]}`, f.advertised(), n, n)}
 }
 
 func (f *fake) cluster() *command {
@@ -258,5 +284,7 @@ func (f *fake) cluster() *command {
 		return &command{body: []byte(`{"brokerAddrTable":{},"clusterAddrTable":{}}`)}
 	}
 	return &command{body: fmt.Appendf(nil, `{"brokerAddrTable":{"fake-broker":{"brokerAddrs":{0:%q},"brokerName":"fake-broker","cluster":"fake-cluster"}},`+
-		`"clusterAddrTable":{"fake-cluster":["fake-broker"]}}`, f.addr())}
+		`"clusterAddrTable":{"fake-cluster":["fake-broker"]}}`, f.advertised())}
 }
+
+func (f *fake) advertised() string { return cmp.Or(f.advertise, f.addr()) }

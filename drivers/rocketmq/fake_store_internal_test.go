@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/apache/rocketmq-client-go/v2/primitive"
 )
 
 // The numbers of the requests with which the client library sends: the names
@@ -31,6 +33,9 @@ func (f *fake) store(cmd *command) *command {
 	f.sends++
 	for i := range msgs {
 		msgs[i].at = time.Now()
+	}
+	if cmd.Code == libSend && msgs[0].property(primitive.PropertyTransactionPrepared) == "true" {
+		return f.holdHalf(name, number, msgs[0])
 	}
 	offset := topic.end(queue)
 	topic.queues[queue] = append(topic.queues[queue], msgs...)

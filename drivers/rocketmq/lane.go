@@ -44,14 +44,15 @@ func (s *sender) enqueue(p oms.Partition, r *record) {
 
 // work sends until there is nothing left.
 func (s *sender) work(p oms.Partition, l *lane) {
+	var out []outgoing
 	for {
 		taken := s.take(l)
 		if len(taken) == 0 {
 			return
 		}
-		out := make([]outgoing, len(taken))
-		for i, r := range taken {
-			out[i] = r.out
+		out = out[:0]
+		for _, r := range taken {
+			out = append(out, r.out)
 		}
 		var err error
 		tried := s.working.Err() == nil
@@ -60,13 +61,10 @@ func (s *sender) work(p oms.Partition, l *lane) {
 		} else {
 			err = &oms.Error{Op: "send", Driver: Name, Target: p.String(), Code: oms.ErrAborted, Err: errors.New("the sender was closed before it was sent")}
 		}
+		clear(out) // of bodies that are done with
 		behind := s.failLane(p, l, err)
-		for _, r := range taken {
-			s.settle(r.batch, r.index, r.size, err)
-		}
-		for _, r := range behind {
-			s.settle(r.batch, r.index, r.size, errBehindFailure)
-		}
+		s.settleAll(taken, err)
+		s.settleAll(behind, errBehindFailure)
 	}
 }
 
@@ -80,7 +78,7 @@ func (s *sender) take(l *lane) []*record {
 	n, bytes := 0, 0
 	for n < len(l.queue) && n < requestRecords {
 		r := l.queue[n]
-		size := len(r.out.body) + propertiesSize(r.out.properties) + 128
+		size := len(r.out.body) + len(r.out.properties) + 128
 		alone := !r.out.due.IsZero()
 		if n > 0 && (alone || bytes+size > most) {
 			break

@@ -13,8 +13,8 @@ import (
 	"github.com/apache/rocketmq-client-go/v2/producer"
 )
 
-// A library is the client library's clients for one cluster: a producer and
-// some pull consumers. They are made when they are first needed and kept until
+// A library is the client library's clients for one cluster: a producer, some
+// pull consumers, and a producer for each group of half messages. They are made when they are first needed and kept until
 // the process ends, whoever closes: each that is shut down leaves goroutines
 // and sockets behind, and one under load may end the process.
 type library struct {
@@ -25,6 +25,7 @@ type library struct {
 
 	mu     sync.Mutex
 	sender messageProducer
+	halves map[string]*halfClient // by group
 }
 
 // An identity is what tells clusters and users apart for the library.

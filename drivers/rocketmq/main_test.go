@@ -10,6 +10,7 @@ import (
 
 func TestMain(m *testing.M) {
 	omstest.ServeMemberProcess()
+	serveHalf()
 	const library = "github.com/apache/rocketmq-client-go/v2/"
 	goleak.VerifyTestMain(m,
 		// The kept clients: the library runs nearly all of theirs in this function.

@@ -240,7 +240,7 @@ func (r *receiver) dropLost() {
 	for _, p := range r.sorted() {
 		if !p.peer.alive() || p.robbed {
 			lost = append(lost, p)
-			if p.active {
+			if p.told {
 				r.lost = append(r.lost, p.id)
 			}
 		}

@@ -30,6 +30,8 @@ func TestNativePrograms(t *testing.T) {
 		"find no topic made by accident":    makesNoTopic,
 		"have namespaces":                   keepsToItsNamespace,
 		"need few permissions":              needsFewPermissions,
+		"filter by what the driver tags":    tagsForFilters,
+		"have tags that become a header":    receivesTags,
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); test(t, b, native) })
 	}
@@ -219,6 +221,9 @@ func needsFewPermissions(t *testing.T, b *broker, _ *bare) {
 		must(t, ctx.Err())
 	}
 	must(t, sendAll(t, c, &oms.Message{Topic: "permitted", Body: []byte("x")}))
+	receiveAll(t, c, "connect-clerk", "permitted", 1)
+	s := openHalf(t, c, "clerks", newJury(map[string][]oms.Verdict{"half": {oms.Commit}}).check)
+	sendHalf(t, s, &oms.Message{Topic: "permitted", Body: []byte("half")}, oms.Commit)
 	receiveAll(t, c, "connect-clerk", "permitted", 1)
 	if err := c.(oms.TopicAdmin).CreateTopic(within(t), oms.TopicSpec{Name: "forbidden"}); oms.CodeOf(err) != oms.ErrDenied {
 		t.Errorf("make a topic: %v, want ErrDenied", err)

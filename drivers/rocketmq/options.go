@@ -38,6 +38,7 @@ type options struct {
 	timeout      time.Duration
 	maxMessage   int
 	partitions   int
+	tagHeader    string // whose value is the tag; "" for no tags
 }
 
 func readOptions(ap oms.AccessPoint) (options, error) {
@@ -51,6 +52,7 @@ func readOptions(ap oms.AccessPoint) (options, error) {
 		timeout:      r.Millis("send.timeout.ms", defaultTimeout),
 		maxMessage:   r.Int("max.message.bytes", defaultMaxMessage),
 		partitions:   r.Int("topic.partitions", defaultPartitions),
+		tagHeader:    r.String("tag.header", ""),
 	}
 	insecure := r.Bool("tls.insecure", false)
 	if o.useTLS && !insecure {
@@ -70,6 +72,9 @@ func readOptions(ap oms.AccessPoint) (options, error) {
 	}
 	if o.partitions < 1 || o.partitions > mostPartitions {
 		r.Problem("topic.partitions", "%d is not from 1 to %d", o.partitions, mostPartitions)
+	}
+	if err := checkTagHeader(o.tagHeader); err != nil {
+		r.Problem("tag.header", "%v", err)
 	}
 	if len(ap.Hosts) == 0 {
 		r.Problem("host", "missing: oms:rocketmq:// needs at least one name server")

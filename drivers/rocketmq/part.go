@@ -27,8 +27,9 @@ type part struct {
 	entries    []entry // taken from the broker and not settled, or behind one that is not
 	ready      []*oms.Message
 	generation int64 // of receipts
+	told       bool  // OnAssigned has returned
 	begun      bool  // it has a position
-	active     bool  // OnAssigned has returned, and OnRevoked was not called
+	active     bool  // it is read: OnAssigned has returned, and OnRevoked was not called
 	robbed     bool  // the broker has given the lock to another
 	gone       bool  // nothing may be acknowledged any more
 	paused     bool

@@ -43,6 +43,9 @@ var bookkeeping = func() map[string]bool {
 		primitive.PropertyUniqueClientMessageIdKeyIndex, primitive.PropertyWaitStoreMsgOk, primitive.PropertyMinOffset,
 		primitive.PropertyMaxOffset, primitive.PropertyMsgRegion, primitive.PropertyTraceSwitch, primitive.PropertyCluster,
 		primitive.PropertyConsumeStartTime, primitive.PropertyKeys, primitive.PropertyTransactionID, "__CRC32#",
+		// Of half messages.
+		primitive.PropertyTransactionPrepared, primitive.PropertyProducerGroup, primitive.PropertyRealTopic, primitive.PropertyRealQueueId,
+		primitive.PropertyTranscationPreparedQueueOffset, primitive.PropertyTranscationCheckTimes,
 	} {
 		m[strings.ToUpper(n)] = true
 	}

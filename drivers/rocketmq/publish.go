@@ -11,14 +11,13 @@ import (
 	"time"
 
 	"github.com/apache/rocketmq-client-go/v2/primitive"
-	"github.com/apache/rocketmq-client-go/v2/producer"
 
 	"github.com/omconnect/omconnect/oms"
 )
 
 // An outgoing is a message as it goes to the broker.
 type outgoing struct {
-	properties map[string]string
+	properties []byte // as they are on the wire
 	body       []byte
 	due        time.Time // zero: at once
 }
@@ -34,7 +33,9 @@ func (c *conn) publish(ctx context.Context, r *route, q queue, out []outgoing) e
 	}
 	bounded, cancel := context.WithTimeout(ctx, c.options.timeout)
 	defer cancel()
-	result, err := c.library.send(bounded, packed(r.native, q, out))
+	m, recycle := packed(r.native, q, out)
+	result, err := c.library.send(bounded, m)
+	recycle()
 	switch {
 	case err != nil:
 		c.routes.renew(r.topic)
@@ -43,24 +44,6 @@ func (c *conn) publish(ctx context.Context, r *route, q queue, out []outgoing) e
 		return c.stored(ctx, q, storedStatus(result.Status))
 	}
 	return nil
-}
-
-// packed makes a batch of the messages, also of one: with a message by itself
-// the library tells the broker to make a missing topic. One that is delayed has
-// to go by itself.
-func packed(topic string, q queue, out []outgoing) *primitive.Message {
-	msgs := make([]*primitive.Message, len(out))
-	for i, o := range out {
-		m := primitive.NewMessage(topic, o.body)
-		m.WithProperties(o.properties)
-		m.WithProperty(primitive.PropertyUniqueClientMessageIdKeyIndex, primitive.CreateUniqID())
-		m.Queue = &primitive.MessageQueue{Topic: topic, BrokerName: q.broker, QueueId: q.id}
-		if !o.due.IsZero() {
-			return m.WithDelayTimestamp(o.due)
-		}
-		msgs[i] = m
-	}
-	return &primitive.Message{Topic: topic, Queue: msgs[0].Queue, Body: producer.MarshalMessageBatch(msgs...), Batch: true}
 }
 
 // sendError tells what became of messages: refused by an answer, never sent, or

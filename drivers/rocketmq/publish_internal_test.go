@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/apache/rocketmq-client-go/v2/primitive"
 	"github.com/apache/rocketmq-client-go/v2/rlog"
 	"github.com/google/go-cmp/cmp"
 
@@ -54,10 +55,14 @@ func TestTheLibraryLogsThroughSlogAtWarn(t *testing.T) {
 	rlog.Warning("of the test: w", map[string]any{"topic": "t", "broker": "b"})
 	rlog.Error("of the test: e", nil)
 	rlog.Fatal("of the test: f", nil) // and the process goes on
+	// A message, as the library logs each that is rolled back, is for no log.
+	rlog.Error("of the test: m", map[string]any{"message": primitive.NewMessage("t", []byte("private")), "localState": 2})
+	rlog.Error("executeLocalTransaction but state unexpected", map[string]any{"of the test": 2})
 	want := []string{
 		`level=WARN msg="client library" driver=rocketmq says="of the test: w" broker=b topic=t`,
 		`level=WARN msg="client library" driver=rocketmq says="of the test: e"`,
 		`level=WARN msg="client library" driver=rocketmq says="of the test: f"`,
+		`level=WARN msg="client library" driver=rocketmq says="of the test: m" localState=2`,
 	}
 	if diff := cmp.Diff(want, out.all()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -200,16 +200,17 @@ func (r *receiver) admit(p *part, msgs []stored, offset, next, generation int64)
 	if p.generation != generation || p.next != offset || !p.active {
 		return
 	}
+	tagHeader := r.conn.options.tagHeader
 	for _, s := range msgs {
 		if s.offset < p.next {
 			continue
 		}
 		m := &oms.Message{Topic: p.id.Topic, Partition: p.id.Number, Offset: s.offset}
-		if err := unwrap(m, s.properties, s.body, s.born); err != nil {
+		if err := unwrap(m, s.properties, s.body, s.born, tagHeader); err != nil {
 			// Somebody else's property of that name: nothing is lost of it.
 			*m = oms.Message{
 				Topic: p.id.Topic, Partition: p.id.Number, Offset: s.offset,
-				Body: s.body, Headers: foreignHeaders(s.properties), BornAt: s.born,
+				Body: s.body, Headers: foreignHeaders(s.properties, tagHeader), BornAt: s.born,
 			}
 		}
 		size := m.Size()

@@ -19,7 +19,7 @@ const patience = 2 * time.Minute
 
 // The rules of drivers against a real broker of their own, behind proxies.
 func TestConformanceOnARealBroker(t *testing.T) {
-	b := startBroker(t)
+	b := startBroker(t, soonChecked...)
 	omstest.Run(t, harness(t, b))
 }
 

@@ -260,7 +260,11 @@ func (c *conn) askName(ctx context.Context, code int, fields map[string]string) 
 	var errs []error
 	for _, host := range c.options.hosts {
 		a, err := c.peers.ask(ctx, host, code, fields, nil)
-		if _, answered := errors.AsType[*answerError](err); err == nil || answered || ctx.Err() != nil {
+		answer, answered := errors.AsType[*answerError](err)
+		if answered && answer.code == resNotSupported {
+			return a, &oms.Error{Code: oms.ErrInvalid, Err: fmt.Errorf("%s is no name server; is it a broker? name servers listen on port %s: %w", host, defaultPort, err)}
+		}
+		if err == nil || answered || ctx.Err() != nil {
 			return a, err
 		}
 		errs = append(errs, fmt.Errorf("name server %s: %w", host, err))

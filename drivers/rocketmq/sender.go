@@ -26,6 +26,7 @@ type sender struct {
 	records int // admitted and without outcome
 	bytes   int
 	space   chan struct{} // closed when there is some
+	crowded bool          // somebody waits for space
 	last    uint64        // number of the latest batch
 	open    []*batch      // not done, in order
 	blocked map[oms.Partition]uint64
@@ -84,8 +85,10 @@ func (s *sender) SendAsync(ctx context.Context, msgs []*oms.Message, done func(e
 		return
 	}
 	sticky := make(map[string]int)
+	records := make([]record, len(msgs))
 	for i, m := range msgs {
-		r := &record{batch: b, index: i, size: m.Size()}
+		r := &records[i]
+		*r = record{batch: b, index: i, size: m.Size()}
 		if err := s.admit(ctx, r.size); err != nil {
 			for j := i; j < len(msgs); j++ {
 				s.block(oms.Partition{Topic: msgs[j].Topic, Number: noPartition})
@@ -137,6 +140,7 @@ func (s *sender) admit(ctx context.Context, size int) error {
 			return nil
 		}
 		space := s.space
+		s.crowded = true
 		s.mu.Unlock()
 		select {
 		case <-space:
@@ -157,9 +161,6 @@ func (s *sender) prepare(ctx context.Context, r *record, m *oms.Message, sticky 
 	if s.isBlocked(p) {
 		return p, errBehindFailure
 	}
-	if err := c.options.checkTopic(m.Topic); err != nil {
-		return p, invalid(op, m.Topic, err)
-	}
 	found, err := s.route(ctx, m.Topic)
 	if err != nil {
 		return p, classify(op, m.Topic, err)
@@ -177,7 +178,7 @@ func (s *sender) prepare(ctx context.Context, r *record, m *oms.Message, sticky 
 		}
 		r.out.due = due(time.Now().Add(m.Delay))
 	}
-	if r.out.properties, r.out.body, err = wrap(m); err != nil {
+	if r.out.properties, r.out.body, err = wrap(m, c.options.tagHeader); err != nil {
 		return p, classify(op, p.String(), err)
 	}
 	return p, nil
@@ -187,7 +188,10 @@ func (s *sender) prepare(ctx context.Context, r *record, m *oms.Message, sticky 
 // admission only.
 func (s *sender) route(ctx context.Context, topic string) (*route, error) {
 	if r, isFresh := s.conn.routes.known(topic); isFresh {
-		return r, nil // without a timer for each message
+		return r, nil // without a look at the name, and a timer, for each message
+	}
+	if err := s.conn.options.checkTopic(topic); err != nil {
+		return nil, invalid("send", topic, err)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*s.conn.options.timeout)
 	defer cancel()
@@ -231,45 +235,6 @@ func (s *sender) isBlockedLocked(p oms.Partition) bool {
 		return false
 	}
 	return true
-}
-
-// settle notes the outcome of one message. The last of a batch calls done, and
-// only when that has returned the batch stands no longer in the way.
-func (s *sender) settle(b *batch, index, size int, err error) {
-	s.mu.Lock()
-	if size > 0 {
-		s.records--
-		s.bytes -= size
-		close(s.space)
-		s.space = make(chan struct{})
-	}
-	if err != nil {
-		if b.failed == nil {
-			b.failed = make(map[int]error)
-		}
-		b.failed[index] = err
-	}
-	b.left--
-	last := b.left == 0
-	s.mu.Unlock()
-	if !last {
-		return
-	}
-	if b.failed != nil {
-		b.done(&oms.BatchError{Failed: b.failed})
-	} else {
-		b.done(nil)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b.finished = true
-	for len(s.open) > 0 && s.open[0].finished {
-		s.open[0] = nil
-		s.open = s.open[1:]
-	}
-	if len(s.open) == 0 {
-		close(s.idle)
-	}
 }
 
 // Close waits for what is in flight as long as ctx allows, and gives up the
