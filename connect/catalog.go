@@ -127,8 +127,10 @@ func (c *Catalog) checkNeeds(p Plugin, config oms.KeyValue) error {
 		return err
 	}
 	var needs []oms.Need
-	if p.Kind == KindSink {
-		needs = append(needs, oms.Need{Capability: oms.Groups, Key: "topics"})
+	if p.Kind == KindSink && config[keyTopicsRegex] != "" {
+		needs = append(needs, oms.Need{Capability: oms.Groups, Key: keyTopicsRegex}, oms.Need{Capability: oms.CreateTopic, Key: keyTopicsRegex}) // who may make topics may list them
+	} else if p.Kind == KindSink {
+		needs = append(needs, oms.Need{Capability: oms.Groups, Key: keyTopics})
 	}
 	if p.Needs != nil {
 		needs = append(needs, p.Needs(p.Def.Complete(config))...)

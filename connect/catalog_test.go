@@ -78,6 +78,7 @@ func TestNames(t *testing.T) {
 
 func TestMissingCapabilityIsNamedWithTheKeyThatAsksForIt(t *testing.T) {
 	inWorld(t, func(w *world) {
+		w.wrap = (&spy{without: oms.Transactions}).wrap
 		w.start()
 		w.plugins.Register(connect.Plugin{
 			Class: "needy-source", Kind: connect.KindSource, New: func(connect.Env) (connect.Connector, error) { return connect.Hooks{}, nil },

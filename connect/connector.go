@@ -185,6 +185,20 @@ type Env struct {
 	// Reconfigure asks for the tasks to be split anew. It may be called from
 	// any goroutine.
 	Reconfigure func()
+
+	ensureReaders func(ctx context.Context, broker, topic string) error
+}
+
+// EnsureReaders makes the groups of connectors that read a topic because its
+// name matches their pattern, where a message that is sent before would be lost
+// to them. A connector that sends by itself, with a client of Broker, calls it
+// once the topic is there and before it sends there first; for what a source
+// returns from Poll the runtime does it.
+func (e Env) EnsureReaders(ctx context.Context, broker, topic string) error {
+	if e.ensureReaders == nil {
+		return nil // no runtime, and so nobody who reads
+	}
+	return e.ensureReaders(ctx, broker, topic)
 }
 
 // errBadConnector is returned for a connector that is neither source nor sink.

@@ -33,6 +33,7 @@
 //
 // The goroutine of [Runtime.Run] owns the table of connectors. Each connector
 // has a supervisor goroutine that owns its state and its tasks; each task has
-// a goroutine that calls the connector's hooks, Poll and Put. Nothing else
-// touches either: others read statuses from the store.
+// a goroutine that calls the connector's hooks, Poll and Put. A sink that
+// matches topics has one more, which looks for them. Nothing else touches any
+// of this: others read statuses from the store.
 package connect

@@ -3,14 +3,103 @@ package connect
 import (
 	"context"
 	"errors"
+	"sync"
+	"time"
 
 	"github.com/omconnect/omconnect/oms"
 )
 
+// feed feeds the sink until soft is done. When other topics match the pattern
+// of a sink, its consumer is drained and closed, and one of those is opened;
+// the sink's instance stays.
+func (s *sinkRun) feed(soft, hard context.Context, client *oms.Client, cfg oms.ReceiverConfig) error {
+	for look := true; soft.Err() == nil; {
+		topics, others, err := s.topics(soft, look)
+		if err == nil {
+			cfg.Topics = topics
+			err = s.consumeUntil(soft, hard, others, client, cfg)
+		}
+		switch {
+		case err == nil && isClosed(others):
+			look = false // the watch has
+			continue
+		case err == nil:
+			return nil
+		case oms.CodeOf(err) != oms.ErrNotFound || !isFetch(err):
+			return err
+		}
+		// A topic that is not there is never a failure: the sink waits for it.
+		select {
+		case <-time.After(topicWait):
+		case <-soft.Done():
+		}
+		look = true
+	}
+	return nil
+}
+
+// topics returns what to read now, and a channel that is closed when that is
+// something else; nil when it never is.
+func (s *sinkRun) topics(soft context.Context, look bool) (topics []string, others <-chan struct{}, err error) {
+	switch {
+	case s.t.watch == nil:
+		return s.t.set.topics, nil, nil
+	case look:
+		topics, others, err = s.t.watch.look(soft)
+	default:
+		topics, others, err = s.t.watch.known()
+	}
+	if err != nil {
+		return nil, nil, ignoreStop(soft, &Outcome{Stage: StageFetch, Err: err})
+	}
+	return topics, others, nil
+}
+
+// consumeUntil feeds the sink from the topics of cfg until soft is done or
+// others is closed.
+func (s *sinkRun) consumeUntil(soft, hard context.Context, others <-chan struct{}, client *oms.Client, cfg oms.ReceiverConfig) error {
+	round, end := context.WithCancel(soft)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer end()
+	if others != nil {
+		wg.Go(func() {
+			defer end()
+			select {
+			case <-others:
+			case <-round.Done():
+			}
+		})
+	}
+	if len(cfg.Topics) == 0 {
+		<-round.Done() // no topic matches yet
+		return nil
+	}
+	return s.consume(round, hard, client, cfg)
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// isFetch reports whether err is about the topic, not about what the sink
+// does with its messages.
+func isFetch(err error) bool {
+	o, ok := errors.AsType[*Outcome](err)
+	return ok && o.Stage == StageFetch
+}
+
 // consume opens a consumer and feeds the sink with it until soft is done.
 func (s *sinkRun) consume(soft, hard context.Context, client *oms.Client, cfg oms.ReceiverConfig) (err error) {
 	s.begin()
-	if err := ensureGroup(soft, s.t.rt.opts, s.t.set); err != nil {
+	opts, r := s.t.rt.opts, s.t.set.reading()
+	r.Topics, r.Pattern = cfg.Topics, nil
+	if err := ensureReading(soft, opts.Store, opts.Plugins, opts.Brokers, r); err != nil {
 		return ignoreStop(soft, &Outcome{Stage: StageFetch, Err: err})
 	}
 	var run func() error

@@ -14,19 +14,18 @@ type Reading struct {
 	Broker string // its name or access point, DefaultBroker for the gateway's
 	Group  string
 	Topics []string
-	Start  oms.Start
+	// Pattern stands for the topics that match it, in place of Topics.
+	Pattern *TopicPattern
+	Start   oms.Start
 }
 
 // reading is what the runtime itself reads for a sink.
 func (s settings) reading() Reading {
-	return Reading{Broker: s.broker, Group: s.group, Topics: s.topics, Start: s.start}
+	return Reading{Broker: s.broker, Group: s.group, Topics: s.topics, Pattern: s.pattern, Start: s.start}
 }
 
-// ensureGroup makes the group of a sink, where the broker has groups to make.
-func ensureGroup(ctx context.Context, opts Options, s settings) error {
-	return ensureReading(ctx, opts.Store, opts.Plugins, opts.Brokers, s.reading())
-}
-
+// ensureReading makes a group, where the broker has groups to make. Of a
+// pattern that is for the topics that match now.
 func ensureReading(ctx context.Context, store offsets.Definitions, plugins *Plugins, brokers *Brokers, r Reading) error {
 	client, err := brokers.Client(ctx, r.Broker)
 	if err != nil {
@@ -38,6 +37,14 @@ func ensureReading(ctx context.Context, store offsets.Definitions, plugins *Plug
 	groups, err := client.Groups()
 	if err != nil {
 		return err
+	}
+	if r.Pattern != nil && client.Capabilities().Has(oms.CreateTopic) {
+		if r.Topics, err = r.Pattern.Find(ctx, client); err != nil {
+			return err
+		}
+	}
+	if len(r.Topics) == 0 {
+		return nil
 	}
 	if err := ensureTopics(ctx, store, plugins, brokers, client, r); err != nil {
 		return err
@@ -120,4 +127,54 @@ func readings(plugins *Plugins, d offsets.Definition) []Reading {
 		all = append(all, p.Reads(d.Name, own)...)
 	}
 	return all
+}
+
+// ensureTopicReaders makes the groups of all defined connectors that read a
+// topic because its name matches, where a message that is sent before would be
+// lost to them. Whoever sends calls it before the first message to the topic.
+// One that the broker does not list is left alone: nobody would find it, and
+// what a group gets of it would never be read. Sinks of this gateway look for
+// the topic at once.
+func (rt *Runtime) ensureTopicReaders(ctx context.Context, broker, topic string) error {
+	opts := rt.opts
+	caps, err := opts.Brokers.Capabilities(broker)
+	if err != nil || !caps.Has(oms.CreateTopic) {
+		return err // topics cannot be listed, nor matched
+	}
+	defs, err := opts.Store.List(ctx)
+	if err != nil {
+		return err
+	}
+	var readers []Reading
+	var of []string // the connectors of these
+	for _, d := range defs {
+		for _, r := range readings(opts.Plugins, d) {
+			if r.Pattern != nil && r.Pattern.Match(topic) && opts.Brokers.accessPoint(r.Broker) == opts.Brokers.accessPoint(broker) {
+				readers, of = append(readers, r), append(of, d.Name)
+			}
+		}
+	}
+	if len(readers) == 0 {
+		return nil
+	}
+	client, err := opts.Brokers.Client(ctx, broker)
+	if err != nil {
+		return err
+	}
+	infos, err := client.Topics(ctx)
+	if err != nil || !slices.ContainsFunc(infos, func(info oms.TopicInfo) bool { return info.Name == topic }) {
+		return err
+	}
+	for i, r := range readers {
+		if !caps.Has(oms.Backlog) || r.Start.From != oms.StartEarliest {
+			r.Topics, r.Pattern = []string{topic}, nil
+			if err := ensureReading(ctx, opts.Store, opts.Plugins, opts.Brokers, r); err != nil {
+				return fmt.Errorf("make the group of connector %s first: %w", of[i], err)
+			}
+		}
+		if s := rt.supervisor(of[i]); s != nil {
+			s.lookForTopics()
+		}
+	}
+	return nil
 }

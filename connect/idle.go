@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/omconnect/omconnect/oms"
 )
 
 // Progress is how far a connector has come in this gateway.
@@ -140,7 +142,27 @@ func (rt *Runtime) connectorIdle(ctx context.Context, s *shown) bool {
 	if err != nil {
 		return false
 	}
-	lag, err := client.Lag(ctx, s.settings.group, s.settings.topics)
+	watch := s.tasks[0].watch
+	if watch == nil {
+		return hasNoLag(ctx, client, s.settings.group, s.settings.topics)
+	}
+	known, _, _ := watch.known()
+	if !hasNoLag(ctx, client, s.settings.group, known) {
+		return false
+	}
+	now, err := s.settings.pattern.Find(ctx, client)
+	if err == nil && slices.Equal(now, known) {
+		return true
+	}
+	watch.lookSoon()
+	return false
+}
+
+func hasNoLag(ctx context.Context, client *oms.Client, group string, topics []string) bool {
+	if len(topics) == 0 {
+		return true
+	}
+	lag, err := client.Lag(ctx, group, topics)
 	return err == nil && lag == 0
 }
 

@@ -129,6 +129,12 @@ func (t *task) setUp(ctx context.Context, sess *session) error {
 			}
 			return opts.Brokers.Client(ctx, name)
 		},
+		ensureReaders: func(ctx context.Context, broker, topic string) error {
+			if broker == DefaultBroker {
+				broker = t.set.broker
+			}
+			return t.rt.ensureTopicReaders(ctx, broker, topic)
+		},
 		Fail: func(err error) {
 			if err == nil {
 				err = errFailNil

@@ -28,7 +28,7 @@ func (s *supervisor) plan(ctx context.Context) {
 	for i, config := range configs {
 		owner := offsets.Owner{Connector: s.name, Task: i}
 		t := newTask(s.rt, p, set, owner, len(configs), config, s.def, limiter)
-		t.claim = claim
+		t.claim, t.watch = claim, s.watch.Load()
 		t.replan = func() {
 			select {
 			case s.replans <- struct{}{}:

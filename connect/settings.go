@@ -40,7 +40,9 @@ var (
 		{Name: "uncommitted.max.records", Type: Int, Default: "200000", Min: 1, Max: 1e8, Doc: "Most records confirmed and not yet committed; the source waits then."},
 	}
 	sinkKeys = []Key{
-		{Name: "topics", Type: List, Required: true, Doc: "Topics to read, separated by commas.", Check: validTopics},
+		{Name: keyTopics, Type: List, Doc: "Topics to read, separated by commas; either these or topics.regex.", Check: validTopics},
+		{Name: keyTopicsRegex, Doc: "A regular expression (RE2) that matches the whole names of the topics to read. Those that a broker keeps to itself are left out.", Check: validPattern},
+		{Name: keyTopicsLook, Type: Millis, Default: "30000", Min: 100, Max: 86_400_000, Doc: "How often topics.regex is matched against the topics that there are."},
 		{Name: "consumer.group", Doc: "Group to read as; connect-<name> if not given.", Check: oms.ValidTopic},
 		{Name: "consumer.mode", Default: "pull", Values: []string{"pull", "push"}, Doc: "How the sink is fed: pull asks for batches, push is called with them."},
 		{Name: "consumer.auto.offset.reset", Default: "earliest", Values: []string{"earliest", "latest"}, Doc: "Where a new group starts."},
@@ -59,12 +61,13 @@ var foreignKeys = map[string]string{
 	"errors.log.include.messages":      "",
 	"errors.retry.delay.max.ms":        "",
 	"errors.retry.timeout":             "retries are set by restart.max.attempts and restart.backoff.ms",
-	"topics.regex":                     "topics are listed by name under topics",
 	"exactly.once.support":             "delivery is at least once",
 	"transaction.boundary":             "delivery is at least once",
 	"offsets.storage.topic":            "positions are kept where the gateway's state is",
 	"initial_state":                    "it is a field of the request beside config, not a key of it",
 	"transaction.boundary.interval.ms": "delivery is at least once",
+
+	"consumer.override.metadata.max.age.ms": "how soon topics.regex finds a topic is set by topics.regex.refresh.interval.ms",
 }
 
 // foreignPrefixes is the same for families of keys.
@@ -125,10 +128,12 @@ func foreignKey(key, value string) (known bool, reason string) {
 type settings struct {
 	tasksMax         int
 	broker           string
-	topic            string   // source; "" when its messages name theirs
-	topics           []string // sink
-	group            string   // sink
-	push             bool     // sink
+	topic            string        // source; "" when its messages name theirs
+	topics           []string      // sink; none when they match a pattern
+	pattern          *TopicPattern // sink; nil when its topics are named
+	topicsLook       time.Duration // sink; between two looks for topics that match
+	group            string        // sink
+	push             bool          // sink
 	start            oms.Start
 	pollRecords      int // sink
 	rateRecords      int64
@@ -169,6 +174,13 @@ func definition(p Plugin) ConfigDef {
 	kindKeys := sourceKeys
 	if p.Kind == KindSink {
 		kindKeys = sinkKeys
+		def.Check = func(config oms.KeyValue) oms.KeyErrors {
+			problems := checkTopicKeys(config)
+			if p.Def.Check != nil {
+				problems = append(problems, p.Def.Check(config)...)
+			}
+			return problems
+		}
 	}
 	for _, keys := range [][]Key{commonKeys, kindKeys} {
 		for _, k := range keys {
@@ -202,7 +214,14 @@ func readSettings(name string, p Plugin, config oms.KeyValue) (settings, error) 
 	_, s.chain = splitChain(config)
 	s.chain["name"] = name
 	if p.Kind == KindSink {
-		s.topics = r.List("topics")
+		s.topics = r.List(keyTopics, nil)
+		s.topicsLook = r.Millis(keyTopicsLook)
+		if text := r.String(keyTopicsRegex, ""); text != "" {
+			var err error
+			if s.pattern, err = ParseTopicPattern(text); err != nil {
+				r.Problem(keyTopicsRegex, "%s", err)
+			}
+		}
 		s.group = r.String("consumer.group", "connect-"+name)
 		s.push = r.String("consumer.mode") == "push"
 		s.pollRecords = r.Int("consumer.max.poll.records")
@@ -238,15 +257,6 @@ func ValidName(name string) error {
 	}
 	if err := oms.ValidTopic(name); err != nil {
 		return fmt.Errorf("the name %.50q has a space, a control character or invalid UTF-8", name)
-	}
-	return nil
-}
-
-func validTopics(list string) error {
-	for _, t := range oms.SplitList(list) {
-		if err := oms.ValidTopic(t); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -67,28 +67,10 @@ func (t *task) runSink(soft, hard context.Context, j *job, client *oms.Client) (
 	}
 	close(j.started)
 	cfg := oms.ReceiverConfig{
-		Topics: t.set.topics, Group: t.set.group, Start: t.set.start,
+		Group: t.set.group, Start: t.set.start,
 		MaxUnacked: t.set.inflightRecords, MaxUnackedBytes: t.set.inflightBytes, OnRevoked: s.revoked,
 	}
-	// A topic that is not there is never a failure: the sink waits for it.
-	for {
-		err := s.consume(soft, hard, client, cfg)
-		if oms.CodeOf(err) != oms.ErrNotFound || !isFetch(err) {
-			return err
-		}
-		select {
-		case <-time.After(topicWait):
-		case <-soft.Done():
-			return nil
-		}
-	}
-}
-
-// isFetch reports whether err is about the topic, not about what the sink
-// does with its messages.
-func isFetch(err error) bool {
-	o, ok := errors.AsType[*Outcome](err)
-	return ok && o.Stage == StageFetch
+	return s.feed(soft, hard, client, cfg)
 }
 
 // deliver puts those of the messages that are still this consumer's, returns

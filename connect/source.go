@@ -276,6 +276,9 @@ func (r *sourceRun) ensureTopic(ctx context.Context, topic string) error {
 			return err
 		}
 	}
+	if err := r.t.rt.ensureTopicReaders(ctx, r.t.set.broker, topic); err != nil {
+		return err
+	}
 	r.topics[topic] = true
 	return nil
 }

@@ -23,6 +23,7 @@ type supervisor struct {
 	replans chan struct{}
 	rest    <-chan time.Time // after a division that a connector asked for; nil when it may ask again
 	shown   atomic.Pointer[shown]
+	watch   atomic.Pointer[topicWatch] // nil for a connector that matches no topics; run's goroutine writes it
 
 	def      offsets.Definition
 	running  []*runningTask
@@ -80,6 +81,7 @@ func (s *supervisor) missed() (offsets.Definition, bool) {
 func (s *supervisor) run(ctx context.Context) {
 	publish := time.NewTicker(s.rt.opts.StatusEvery)
 	defer publish.Stop()
+	defer s.unwatch()
 	for {
 		select {
 		case d := <-s.defs:
@@ -132,6 +134,9 @@ func (s *supervisor) follow(ctx context.Context, d offsets.Definition) (gone boo
 	s.hide = Redactor(s.rt.opts.Plugins, p, d.Config)
 	s.logger = redact.Logger(s.rt.opts.Logger, s.hide).With("connector", s.name)
 	same := maps.Equal(before.Config, d.Config)
+	if !same || d.Deleted || d.Target == offsets.TargetRemoved {
+		s.rewatch(ctx)
+	}
 	switch {
 	case d.Target == offsets.TargetRemoved:
 		s.endTasks()
@@ -150,6 +155,31 @@ func (s *supervisor) follow(ctx context.Context, d offsets.Definition) (gone boo
 		s.tellTasks()
 	}
 	return false
+}
+
+// rewatch ends the watch of a connector's topics, and starts that of the new
+// definition if it needs one.
+func (s *supervisor) rewatch(ctx context.Context) {
+	s.unwatch()
+	if s.def.Deleted || s.def.Target == offsets.TargetRemoved {
+		return
+	}
+	if _, set, err := s.settings(); err == nil && set.pattern != nil {
+		s.watch.Store(s.watchTopics(ctx, set))
+	}
+}
+
+// lookForTopics has the watch look soon, if there is one. Anybody may call it.
+func (s *supervisor) lookForTopics() {
+	if w := s.watch.Load(); w != nil {
+		w.lookSoon()
+	}
+}
+
+func (s *supervisor) unwatch() {
+	if w := s.watch.Swap(nil); w != nil {
+		w.end()
+	}
 }
 
 // tellTasks passes target and restarts on.

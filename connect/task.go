@@ -28,6 +28,7 @@ type task struct {
 	logger   *slog.Logger             // of texts that went through hide
 	limiter  *limiter                 // the connector's
 	claim    *claim                   // the connector's
+	watch    *topicWatch              // the connector's; nil for one that does not match topics
 	replan   func()
 
 	goals   chan goal // the newest one only

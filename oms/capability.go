@@ -24,7 +24,6 @@ const (
 	ReportLag      Capability = "lag"             // tell what a group has not consumed
 	Transactions   Capability = "transactions"    // send several messages all or none
 	HalfMessages   Capability = "half-messages"   // send now, deliver when told
-	TopicPattern   Capability = "topic-pattern"   // receive from topics that match a pattern
 	BrokerIdentity Capability = "broker-identity" // tell one cluster from another
 	GroupPositions Capability = "group-positions" // the broker keeps the position of a group
 )

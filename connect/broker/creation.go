@@ -55,7 +55,7 @@ func besideSink(config oms.KeyValue, of facts) (notes []string, err error) {
 		return nil, err
 	}
 	if other.Same(own) && config["transforms"] == "" {
-		if err := ownTail(config, keySinkTopic, oms.SplitList(config["topics"]), ""); err != nil {
+		if err := ownTail(config, keySinkTopic, oms.SplitList(config["topics"]), config["topics.regex"]); err != nil {
 			return nil, err
 		}
 	}
@@ -76,8 +76,8 @@ func ownTail(config oms.KeyValue, key string, topics []string, regex string) err
 	if regex == "" {
 		return nil
 	}
-	pattern, err := whole(regex)
-	if err == nil && (config[key] == topicMark || pattern.MatchString(config[key])) {
+	pattern, err := connect.ParseTopicPattern(regex)
+	if err == nil && (config[key] == topicMark || pattern.Match(config[key])) {
 		err = errors.New("both brokers are the same, and the bridge would read what it writes; choose another topic")
 	}
 	if err != nil {

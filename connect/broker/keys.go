@@ -59,20 +59,10 @@ func checkTopic(name string) error {
 	if err := oms.ValidTopic(name); err != nil {
 		return err
 	}
-	if reserved(name) {
+	if connect.ReservedTopic(name) {
 		return fmt.Errorf("the topic %.100q is reserved: a broker keeps names that begin with __, $, %% or amq. to itself", name)
 	}
 	return nil
-}
-
-// reserved reports whether some broker keeps topics of that name to itself.
-func reserved(name string) bool {
-	for _, prefix := range []string{"__", "$", "%", "amq."} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
 }
 
 // A problems collects what is wrong with a configuration.

@@ -104,7 +104,7 @@ func (s *sink) Put(ctx context.Context, msgs []*oms.Message) error {
 // Flush waits until everything that was put is confirmed and durable.
 func (s *sink) Flush(ctx context.Context) error { return s.out.flush(ctx) }
 
-// ensureTopic makes a topic that is missing, once.
+// ensureTopic makes a topic that is missing and the groups that read it, once.
 func (s *sink) ensureTopic(ctx context.Context, m *oms.Message, topic string) error {
 	if s.topics[topic] {
 		return nil
@@ -114,6 +114,9 @@ func (s *sink) ensureTopic(ctx context.Context, m *oms.Message, topic string) er
 		if err := s.client.EnsureTopic(ctx, spec); err != nil {
 			return refuse(m, oms.CodeOf(err), err)
 		}
+	}
+	if err := s.env.EnsureReaders(ctx, s.cfg.broker, topic); err != nil {
+		return refuse(m, oms.CodeOf(err), err)
 	}
 	s.topics[topic] = true
 	return nil

@@ -24,10 +24,10 @@ func SourcePlugin() connect.Plugin {
 		Beside: besideSource,
 		Reads: func(name string, config oms.KeyValue) []connect.Reading {
 			c, err := readSourceConfig(name, config)
-			if err != nil || len(c.topics) == 0 {
+			if err != nil {
 				return nil
 			}
-			return []connect.Reading{{Broker: c.broker, Group: c.group, Topics: c.topics, Start: c.start}}
+			return []connect.Reading{{Broker: c.broker, Group: c.group, Topics: c.topics, Pattern: c.pattern, Start: c.start}}
 		},
 		New: func(env connect.Env) (connect.Connector, error) { return &source{env: env, log: env.Logger}, nil },
 	}

@@ -1,9 +1,7 @@
 package broker
 
 import (
-	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"time"
 
@@ -71,16 +69,8 @@ func checkTopics(list string) error {
 }
 
 func checkRegex(text string) error {
-	_, err := whole(text)
+	_, err := connect.ParseTopicPattern(text)
 	return err
-}
-
-// whole compiles an expression that is to match the whole name.
-func whole(text string) (*regexp.Regexp, error) {
-	if text == "" {
-		return nil, errors.New("it is empty, and matches no topic")
-	}
-	return regexp.Compile("^(?:" + text + ")$")
 }
 
 func checkStart(text string) error {
@@ -119,7 +109,7 @@ func checkSource(config oms.KeyValue) oms.KeyErrors {
 type sourceConfig struct {
 	broker, group  string
 	topics         []string
-	pattern        *regexp.Regexp // nil when topics are named
+	pattern        *connect.TopicPattern // nil when topics are named
 	refresh        time.Duration
 	deleteGroup    bool
 	start          oms.Start
@@ -149,7 +139,7 @@ func readSourceConfig(name string, config oms.KeyValue) (c sourceConfig, err err
 		return c, err
 	}
 	if c.start, err = startAt(start); err == nil && regex != "" {
-		c.pattern, err = whole(regex)
+		c.pattern, err = connect.ParseTopicPattern(regex)
 	}
 	return c, err
 }

@@ -111,18 +111,7 @@ func topicsOf(ctx context.Context, client *oms.Client, cfg sourceConfig) ([]stri
 	if cfg.pattern == nil {
 		return cfg.topics, nil
 	}
-	infos, err := client.Topics(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, info := range infos {
-		if cfg.pattern.MatchString(info.Name) && !reserved(info.Name) {
-			names = append(names, info.Name)
-		}
-	}
-	slices.Sort(names)
-	return names, nil
+	return cfg.pattern.Find(ctx, client)
 }
 
 // deleteGroup deletes the group of a connector that is being deleted. One that

@@ -71,7 +71,6 @@ func (d Driver) Capabilities(ap oms.AccessPoint) oms.Capabilities {
 	unclaimed(oms.Delay, "holding a message back would hold back its partition, or break the order per key")
 	unclaimed(oms.Transactions, "JetStream's batches span one stream, and a partition is a stream")
 	unclaimed(oms.HalfMessages, "JetStream has none")
-	unclaimed(oms.TopicPattern, "a receiver names its topics")
 
 	read, inProcess := natsOptions, false
 	if !d.External {
