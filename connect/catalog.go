@@ -132,6 +132,9 @@ func (c *Catalog) checkNeeds(p Plugin, config oms.KeyValue) error {
 	} else if p.Kind == KindSink {
 		needs = append(needs, oms.Need{Capability: oms.Groups, Key: keyTopics})
 	}
+	if p.Kind == KindSink && config[keyRange] == rangeLatest {
+		needs = append(needs, oms.Need{Capability: oms.OffsetForTime, Key: keyRange})
+	}
 	if p.Needs != nil {
 		needs = append(needs, p.Needs(p.Def.Complete(config))...)
 	}

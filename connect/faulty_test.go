@@ -205,6 +205,7 @@ type admin interface {
 	oms.TopicAdmin
 	oms.GroupAdmin
 	oms.LagReporter
+	oms.OffsetFinder
 	oms.Identifier
 }
 

@@ -160,6 +160,8 @@ var errNotPut = errors.New("the sink has not taken the messages")
 func (s *sinkRun) pushed(soft, hard context.Context, push *oms.PushConsumer) error {
 	running, fail := context.WithCancelCause(soft)
 	defer fail(nil)
+	s.gaps.failsBy(fail)
+	defer s.gaps.failsBy(nil)
 	err := push.Run(running, func(_ context.Context, msgs []*oms.Message) error {
 		put, err := s.deliver(soft, hard, msgs)
 		if err != nil {

@@ -46,6 +46,7 @@ var (
 		{Name: "consumer.group", Doc: "Group to read as; connect-<name> if not given.", Check: oms.ValidTopic},
 		{Name: "consumer.mode", Default: "pull", Values: []string{"pull", "push"}, Doc: "How the sink is fed: pull asks for batches, push is called with them."},
 		{Name: "consumer.auto.offset.reset", Default: "earliest", Values: []string{"earliest", "latest"}, Doc: "Where a new group starts."},
+		{Name: keyRange, Default: rangeFail, Values: []string{rangeFail, rangeEarliest, rangeLatest}, Doc: "What to do when messages were removed before they were read: fail, go on with the earliest that is left, or with what comes from now on."},
 		{Name: "consumer.max.poll.records", Type: Int, Default: "500", Min: 1, Max: 100_000, Doc: "Most records in one call of the sink."},
 		{Name: "inflight.max.records", Type: Int, Default: "10000", Min: 1, Max: 1e7, Doc: "Most records received and not yet acknowledged."},
 		{Name: "inflight.max.bytes", Type: Long, Default: "33554432", Min: 1024, Max: 1 << 40, Doc: "Most bytes received and not yet acknowledged."},
@@ -135,7 +136,8 @@ type settings struct {
 	group            string        // sink
 	push             bool          // sink
 	start            oms.Start
-	pollRecords      int // sink
+	outOfRange       string // sink
+	pollRecords      int    // sink
 	rateRecords      int64
 	rateBytes        int64
 	inflightRecords  int
@@ -224,6 +226,7 @@ func readSettings(name string, p Plugin, config oms.KeyValue) (settings, error) 
 		}
 		s.group = r.String("consumer.group", "connect-"+name)
 		s.push = r.String("consumer.mode") == "push"
+		s.outOfRange = r.String(keyRange)
 		s.pollRecords = r.Int("consumer.max.poll.records")
 		if r.String("consumer.auto.offset.reset") == "latest" {
 			s.start.From = oms.StartLatest

@@ -25,6 +25,8 @@ type sinkRun struct {
 	flusher    Flusher // nil if the sink has no Flush
 	tombstones bool    // the sink takes them
 	consumer   consumer
+	client     *oms.Client
+	gaps       *gaps
 	limiter    *limiter
 	chain      *chainRun // nil: messages pass as they are
 	token      chan struct{}
@@ -49,7 +51,7 @@ const (
 func (t *task) runSink(soft, hard context.Context, j *job, client *oms.Client) (err error) {
 	s := &sinkRun{
 		t: t, lease: j.sess.lease, inst: j.sess.inst, sink: j.sess.inst.conn.(Sink), // newInstance has checked it
-		limiter: t.limiter, token: make(chan struct{}, 1), flushed: time.Now(),
+		client: client, gaps: newGaps(t.set.outOfRange), limiter: t.limiter, token: make(chan struct{}, 1), flushed: time.Now(),
 	}
 	if s.chain, err = t.newChainRun(); err != nil {
 		return err
@@ -68,7 +70,7 @@ func (t *task) runSink(soft, hard context.Context, j *job, client *oms.Client) (
 	close(j.started)
 	cfg := oms.ReceiverConfig{
 		Group: t.set.group, Start: t.set.start,
-		MaxUnacked: t.set.inflightRecords, MaxUnackedBytes: t.set.inflightBytes, OnRevoked: s.revoked,
+		MaxUnacked: t.set.inflightRecords, MaxUnackedBytes: t.set.inflightBytes, OnRevoked: s.revoked, OnGap: s.gaps.found,
 	}
 	return s.feed(soft, hard, client, cfg)
 }
@@ -84,9 +86,16 @@ func (s *sinkRun) deliver(soft, hard context.Context, msgs []*oms.Message) ([]*o
 	if err := s.lease.check(); err != nil {
 		return nil, err
 	}
+	if err := s.gaps.settle(hard, s.client, s.t.logger); err != nil {
+		return nil, err
+	}
 	owned := s.consumer.Owned(msgs)
-	if len(owned) > 0 {
-		if err := s.put(hard, owned); err != nil {
+	over, rest := s.gaps.passed(owned)
+	if err := s.accept(hard, over); err != nil {
+		return nil, err
+	}
+	if len(rest) > 0 {
+		if err := s.put(hard, rest); err != nil {
 			return nil, err
 		}
 	}

@@ -60,7 +60,7 @@ func (g *gaps) resolve(ctx context.Context, client *oms.Client, consumer seeker,
 	}
 	if g.policy != earliest && g.policy != latest {
 		return &oms.Error{Op: "read", Target: all[0].Partition.Topic, Code: oms.ErrNotFound, Err: fmt.Errorf(
-			"%s: set %s to %s or %s to go on without them", said(all[0]), keyRange, earliest, latest)}
+			"%s; set %s to %s or %s to go on", all[0], keyRange, earliest, latest)}
 	}
 	if g.policy == latest {
 		if err := toEnd(ctx, all, client, consumer); err != nil {
@@ -89,12 +89,4 @@ func toEnd(ctx context.Context, all []oms.Gap, client *oms.Client, consumer seek
 		to[gap.Partition] = ends[gap.Partition]
 	}
 	return consumer.Seek(ctx, to)
-}
-
-// said describes a gap.
-func said(gap oms.Gap) string {
-	if gap.From > gap.To {
-		return fmt.Sprintf("partition %d ends at offset %d, and the group's position is %d: the broker has lost what was there", gap.Partition.Number, gap.To, gap.From)
-	}
-	return fmt.Sprintf("records of partition %d from offset %d to before %d were removed before they were read", gap.Partition.Number, gap.From, gap.To)
 }
