@@ -16,6 +16,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+
+	"github.com/omconnect/omconnect/internal/leaks"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected outputs in testdata")
@@ -32,7 +34,7 @@ func TestMain(m *testing.M) {
 	// race detector sees that on a busy machine.
 	os.Setenv("OMCONNECT_BROKER", "oms:embedded:///?sync.interval.ms=1000")
 	// RocketMQ's client library starts this one when it is loaded.
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/patrickmn/go-cache.(*janitor).Run"))
+	leaks.Main(m, goleak.IgnoreTopFunction("github.com/patrickmn/go-cache.(*janitor).Run"))
 }
 
 // A buffer is what a program writes to, and a test waits for.

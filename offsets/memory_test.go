@@ -4,13 +4,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/omconnect/omconnect/internal/leaks"
 	"github.com/omconnect/omconnect/offsets"
 	"github.com/omconnect/omconnect/offsets/offsetstest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 func TestMemoryKeepsTheContract(t *testing.T) {
 	offsetstest.RunInBubble(t, func(*testing.T) offsetstest.Harness {

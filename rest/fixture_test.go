@@ -16,10 +16,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/omconnect/omconnect/connect"
 	"github.com/omconnect/omconnect/drivers/mem"
+	"github.com/omconnect/omconnect/internal/leaks"
 	"github.com/omconnect/omconnect/offsets"
 	"github.com/omconnect/omconnect/oms"
 	"github.com/omconnect/omconnect/rest"
@@ -27,7 +27,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // A world is an API over a real catalog, a store in memory and a broker in
 // memory. No runtime runs: tests say themselves what one would publish.

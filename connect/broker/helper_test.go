@@ -12,17 +12,16 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/omconnect/omconnect/connect"
 	"github.com/omconnect/omconnect/connect/broker"
 	"github.com/omconnect/omconnect/connect/transform"
 	"github.com/omconnect/omconnect/drivers/mem"
+	"github.com/omconnect/omconnect/internal/leaks"
 	"github.com/omconnect/omconnect/offsets"
 	"github.com/omconnect/omconnect/oms"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // A limited broker lacks some capabilities, as others do.
 type limited struct {

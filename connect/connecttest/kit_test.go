@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/omconnect/omconnect/connect/connecttest"
+	"github.com/omconnect/omconnect/internal/leaks"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // A fault is a way to break a connector, and the rules that it breaks: these
 // and no others.

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	_ "github.com/omconnect/omconnect/drivers/embedded"
+	"github.com/omconnect/omconnect/internal/leaks"
 	"github.com/omconnect/omconnect/oms"
 	"github.com/omconnect/omconnect/oms/omstest"
 )
@@ -20,7 +21,7 @@ func TestMain(m *testing.M) {
 		run()
 		return
 	}
-	goleak.VerifyTestMain(m,
+	leaks.Main(m,
 		// The server leaves a stream open that is being made while it shuts down.
 		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server.(*fileStore).flushStreamStateLoop"),
 		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"),

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/omconnect/omconnect/drivers/kafka"
+	"github.com/omconnect/omconnect/internal/leaks"
 	"github.com/omconnect/omconnect/oms"
 	"github.com/omconnect/omconnect/oms/omstest"
 )
@@ -58,7 +59,7 @@ func runTests(m *testing.M) (code int) {
 	}
 	// The client library counts with a clock that the process has once.
 	clock := goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick")
-	if err := goleak.Find(clock); err != nil && code == 0 {
+	if err := leaks.Find(clock); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, "goroutines are left:", err)
 		code = 1
 	}

@@ -3,14 +3,13 @@ package rabbitmq_test
 import (
 	"testing"
 
-	"go.uber.org/goleak"
-
+	"github.com/omconnect/omconnect/internal/leaks"
 	"github.com/omconnect/omconnect/oms/omstest"
 )
 
 func TestMain(m *testing.M) {
 	omstest.ServeMemberProcess()
-	goleak.VerifyTestMain(tests{m})
+	leaks.Main(tests{m})
 }
 
 // tests are all tests of the package, with the broker that they share.

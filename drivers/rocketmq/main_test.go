@@ -5,6 +5,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/omconnect/omconnect/internal/leaks"
 	"github.com/omconnect/omconnect/oms/omstest"
 )
 
@@ -12,7 +13,7 @@ func TestMain(m *testing.M) {
 	omstest.ServeMemberProcess()
 	serveHalf()
 	const library = "github.com/apache/rocketmq-client-go/v2/"
-	goleak.VerifyTestMain(m,
+	leaks.Main(m,
 		// The kept clients: the library runs nearly all of theirs in this function.
 		goleak.IgnoreAnyFunction(library+"primitive.WithRecover"),
 		goleak.IgnoreAnyFunction(library+"consumer.(*defaultPullConsumer).Start.func1.1"),

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/omconnect/omconnect/integration/internal/process"
+	"github.com/omconnect/omconnect/internal/leaks"
 )
 
 const patience = 2 * time.Minute
@@ -29,13 +30,17 @@ var program struct {
 }
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// RocketMQ's client library starts this one when it is loaded.
-		goleak.IgnoreTopFunction("github.com/patrickmn/go-cache.(*janitor).Run"),
-		goleak.Cleanup(func(code int) {
-			_ = os.RemoveAll(program.dir)
-			os.Exit(code)
-		}))
+	// RocketMQ's client library starts this one when it is loaded.
+	leaks.Main(tests{m}, goleak.IgnoreTopFunction("github.com/patrickmn/go-cache.(*janitor).Run"))
+}
+
+// tests are all tests of the package, with the program that they share.
+type tests struct{ m *testing.M }
+
+// Run runs them, and removes the program.
+func (ts tests) Run() int {
+	defer func() { _ = os.RemoveAll(program.dir) }()
+	return ts.m.Run()
 }
 
 // built returns the program as the Dockerfile's own command makes it.

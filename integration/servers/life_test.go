@@ -13,11 +13,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/omconnect/omconnect/integration/servers"
+	"github.com/omconnect/omconnect/internal/leaks"
 )
 
 func TestMain(m *testing.M) {
 	// One goroutine of the Kafka client's meters stays for the whole process.
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
+	leaks.Main(m, goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
 }
 
 const patience = 2 * time.Minute

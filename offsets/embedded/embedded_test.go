@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
-	"go.uber.org/goleak"
 
+	"github.com/omconnect/omconnect/internal/leaks"
 	"github.com/omconnect/omconnect/offsets"
 	"github.com/omconnect/omconnect/offsets/embedded"
 	"github.com/omconnect/omconnect/offsets/offsetstest"
@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(childFolder); dir != "" {
 		os.Exit(child(dir))
 	}
-	goleak.VerifyTestMain(m)
+	leaks.Main(m)
 }
 
 func TestFileKeepsTheContract(t *testing.T) {

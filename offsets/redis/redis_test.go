@@ -12,9 +12,9 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	goredis "github.com/redis/go-redis/v9"
-	"go.uber.org/goleak"
 
 	"github.com/omconnect/omconnect/integration"
+	"github.com/omconnect/omconnect/internal/leaks"
 	"github.com/omconnect/omconnect/offsets"
 	"github.com/omconnect/omconnect/offsets/offsetstest"
 	"github.com/omconnect/omconnect/offsets/redis"
@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	if url := os.Getenv(childURL); url != "" {
 		os.Exit(child(url))
 	}
-	goleak.VerifyTestMain(m)
+	leaks.Main(m)
 }
 
 // quiet discards what a store logs.

@@ -194,12 +194,27 @@ func (b *bench) cleanTopic(c *oms.Client, name string) {
 		return
 	}
 	b.onClose(func(ctx context.Context) error {
-		if err := c.DeleteTopic(ctx, name); err != nil && !gone(err) {
-			return fmt.Errorf("delete topic: %w", err)
-		}
-		return nil
+		return clean(ctx, "delete topic", func() error { return c.DeleteTopic(ctx, name) })
 	})
 }
+
+// clean removes what a rule has made. A rule that cuts the network may leave a
+// connection behind that does not answer, so what passes by itself is tried
+// again.
+func clean(ctx context.Context, what string, remove func() error) error {
+	for {
+		err := remove()
+		switch {
+		case err == nil || gone(err):
+			return nil
+		case !oms.IsTemporary(err) || ctx.Err() != nil:
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		pause(ctx, cleanAgain)
+	}
+}
+
+const cleanAgain = 200 * time.Millisecond
 
 // group makes a group for the topics, so that it gets what is sent from now
 // on.
@@ -210,10 +225,7 @@ func (b *bench) group(topics ...string) string {
 		b.ok("find groups", err)
 		b.ok("make group", groups.EnsureGroup(b.ctx, name, topics, oms.Start{}))
 		b.onClose(func(ctx context.Context) error {
-			if err := groups.DeleteGroup(ctx, name, topics); err != nil && !gone(err) {
-				return fmt.Errorf("delete group: %w", err)
-			}
-			return nil
+			return clean(ctx, "delete group", func() error { return groups.DeleteGroup(ctx, name, topics) })
 		})
 	}
 	return name

@@ -14,17 +14,17 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/omconnect/omconnect/connect"
 	"github.com/omconnect/omconnect/drivers/mem"
+	"github.com/omconnect/omconnect/internal/leaks"
 	"github.com/omconnect/omconnect/offsets"
 	"github.com/omconnect/omconnect/oms"
 	"github.com/omconnect/omconnect/rest"
 	"github.com/omconnect/omconnect/rest/client"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // gateway serves the real API over a store and a broker in memory.
 func gateway(t *testing.T) (*client.Client, *offsets.Memory) {
