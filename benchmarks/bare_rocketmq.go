@@ -14,6 +14,8 @@ import (
 	"github.com/apache/rocketmq-client-go/v2/producer"
 	"github.com/apache/rocketmq-client-go/v2/rlog"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/omconnect/omconnect/internal/sleep"
 )
 
 // The bare side for RocketMQ is rocketmq-client-go: batches that are sent and
@@ -97,7 +99,7 @@ func rocketmqTopic(ctx context.Context, a admin.Admin, t task) error {
 		if err == nil && len(queues) == t.Partitions {
 			return nil
 		}
-		if late := pause(ctx, lookEvery); late != nil {
+		if late := sleep.For(ctx, lookEvery); late != nil {
 			return fmt.Errorf("the name server does not know the topic: %w", errors.Join(err, late))
 		}
 	}
@@ -144,7 +146,7 @@ func rocketmqReceive(ctx context.Context, t task, w *stopwatch) error {
 	}
 	// A consumer that is shut down while messages come in panics.
 	c.Suspend()
-	return errors.Join(err, pause(context.WithoutCancel(ctx), rocketmqDrain), c.Shutdown())
+	return errors.Join(err, sleep.For(context.WithoutCancel(ctx), rocketmqDrain), c.Shutdown())
 }
 
 // A rocketmqReader is called by the goroutines of the client library.

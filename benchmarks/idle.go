@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/omconnect/omconnect/internal/sleep"
 	"github.com/omconnect/omconnect/rest/client"
 )
 
@@ -56,7 +57,7 @@ func (b *bench) runIdle(ctx context.Context) (s idleSample, err error) {
 	if err := allRunning(ctx, url, 2*pairs); err != nil {
 		return s, err
 	}
-	if err := pause(ctx, b.settle); err != nil {
+	if err := sleep.For(ctx, b.settle); err != nil {
 		return s, err
 	}
 	s.connectors = 2 * pairs
@@ -65,7 +66,7 @@ func (b *bench) runIdle(ctx context.Context) (s idleSample, err error) {
 	if err != nil {
 		return s, err
 	}
-	if err := pause(ctx, b.watch); err != nil {
+	if err := sleep.For(ctx, b.watch); err != nil {
 		return s, err
 	}
 	s.watched = time.Since(from)
@@ -87,7 +88,7 @@ func allRunning(ctx context.Context, url string, n int) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	for running := 0; ; {
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
+		if err := sleep.For(ctx, 200*time.Millisecond); err != nil {
 			return fmt.Errorf("%d of %d connectors run: %w", running, n, err)
 		}
 		list, err := c.List(ctx)
@@ -103,17 +104,5 @@ func allRunning(ctx context.Context, url string, n int) error {
 		if running == n {
 			return nil
 		}
-	}
-}
-
-// pause waits, unless ctx ends first.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/omconnect/omconnect/internal/sleep"
 )
 
 // previousLines is how many records the gateway has moved whose state the
@@ -73,7 +75,7 @@ func (g *gateway) answers(ctx context.Context, path string) (url string, err err
 		if code != http.StatusServiceUnavailable {
 			return "", fmt.Errorf("GET %s is answered with %d", path, code)
 		}
-		if err := pause(ctx, time.Millisecond); err != nil {
+		if err := sleep.For(ctx, time.Millisecond); err != nil {
 			return "", fmt.Errorf("GET %s is still answered with %d: %w", path, code, err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/omconnect/omconnect/internal/jsontext"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -44,7 +45,7 @@ func (c *csvRows) next(data []byte, last bool) (record, int, error) {
 		if err := checkUTF8(field); err != nil {
 			return rec, n, malformed(0, "field %q: %w", c.names[i], err)
 		}
-		c.object = appendJSONString(append(c.object, c.quoted[i]...), field)
+		c.object = jsontext.AppendString(append(c.object, c.quoted[i]...), field)
 	}
 	rec.body = bytes.Clone(append(c.object, '}'))
 	if c.key >= 0 {
@@ -68,7 +69,7 @@ func (c *csvRows) header() error {
 		if i == 0 {
 			before = []byte("{")
 		}
-		c.quoted = append(c.quoted, append(appendJSONString(before, field), ':'))
+		c.quoted = append(c.quoted, append(jsontext.AppendString(before, field), ':'))
 	}
 	c.key = -1
 	if c.keyField != "" {

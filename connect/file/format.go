@@ -117,33 +117,6 @@ func jsonField(object []byte, name string) []byte {
 	return raw
 }
 
-// appendJSONString appends text, which is UTF-8, as a JSON string.
-func appendJSONString(b, text []byte) []byte {
-	const hex = "0123456789abcdef"
-	b = append(b, '"')
-	from := 0
-	for i, c := range text {
-		if c >= ' ' && c != '"' && c != '\\' {
-			continue
-		}
-		b = append(b, text[from:i]...)
-		from = i + 1
-		switch c {
-		case '"', '\\':
-			b = append(b, '\\', c)
-		case '\n':
-			b = append(b, '\\', 'n')
-		case '\r':
-			b = append(b, '\\', 'r')
-		case '\t':
-			b = append(b, '\\', 't')
-		default:
-			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		}
-	}
-	return append(append(b, text[from:]...), '"')
-}
-
 // errNotUTF8 is why a CSV field cannot be put into JSON.
 var errNotUTF8 = errors.New("not UTF-8; convert the file, as with iconv -t UTF-8")
 

@@ -100,16 +100,3 @@ func FuzzPosition(f *testing.F) {
 		}
 	})
 }
-
-func FuzzJSONString(f *testing.F) {
-	f.Add("a\"\\\n\r\t\x00\x1f é\u2028")
-	f.Fuzz(func(t *testing.T, text string) {
-		if checkUTF8([]byte(text)) != nil {
-			return
-		}
-		var got string
-		if err := json.Unmarshal(appendJSONString(nil, []byte(text)), &got); err != nil || got != text {
-			t.Errorf("%q became %q, %v", text, got, err)
-		}
-	})
-}

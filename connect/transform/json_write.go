@@ -10,6 +10,7 @@ import (
 
 	"github.com/omconnect/omconnect/connect"
 	"github.com/omconnect/omconnect/connect/row"
+	"github.com/omconnect/omconnect/internal/jsontext"
 )
 
 // jsonStyle says how the values are written that JSON has no form for.
@@ -110,30 +111,7 @@ func appendText(b []byte, s string) ([]byte, error) {
 	if !utf8.ValidString(s) {
 		return nil, malformed("encode", "a text that is not UTF-8 has no form in JSON")
 	}
-	start := 0
-	b = append(b, '"')
-	for i := range len(s) {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' {
-			continue
-		}
-		b = append(b, s[start:i]...)
-		start = i + 1
-		switch c {
-		case '"', '\\':
-			b = append(b, '\\', c)
-		case '\n':
-			b = append(b, '\\', 'n')
-		case '\r':
-			b = append(b, '\\', 'r')
-		case '\t':
-			b = append(b, '\\', 't')
-		default:
-			const hex = "0123456789abcdef"
-			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		}
-	}
-	return append(append(b, s[start:]...), '"'), nil
+	return jsontext.AppendString(b, s), nil
 }
 
 // appendFloat writes a number as Java does, so that it never looks like an
