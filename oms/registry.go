@@ -36,11 +36,7 @@ func (r *Registry) Drivers() []string { return r.drivers.Names() }
 // and does not dial: a broker that is away is seen by the first call that
 // needs it. An unknown driver is ErrInvalid and names the known ones.
 func (r *Registry) Open(ctx context.Context, accessPoint string, opts ...Option) (*Client, error) {
-	ap, err := ParseAccessPoint(accessPoint)
-	if err != nil {
-		return nil, err
-	}
-	d, err := r.driver(ap)
+	ap, d, err := r.find(accessPoint)
 	if err != nil {
 		return nil, err
 	}
@@ -54,11 +50,7 @@ func (r *Registry) Open(ctx context.Context, accessPoint string, opts ...Option)
 // Capabilities returns what the driver of the access point can do there,
 // without opening it.
 func (r *Registry) Capabilities(accessPoint string) (Capabilities, error) {
-	ap, err := ParseAccessPoint(accessPoint)
-	if err != nil {
-		return Capabilities{}, err
-	}
-	d, err := r.driver(ap)
+	ap, d, err := r.find(accessPoint)
 	if err != nil {
 		return Capabilities{}, err
 	}
