@@ -49,8 +49,8 @@ func (c *calls) begin(ctx context.Context) (during context.Context, end func(), 
 // what became of it; ctx or Close end it as well.
 func (c *calls) persist(ctx context.Context, attempt func() error) error {
 	for wait := resendFirst; ; wait = min(2*wait, resendMost) {
-		if ctx.Err() != nil {
-			return &Error{Op: "send", Code: ErrAborted, Err: context.Cause(ctx)}
+		if cause := c.over(ctx); cause != nil {
+			return &Error{Op: "send", Code: ErrAborted, Err: cause}
 		}
 		err := attempt()
 		if !undone(err) {
@@ -64,6 +64,19 @@ func (c *calls) persist(ctx context.Context, attempt func() error) error {
 			return err
 		}
 	}
+}
+
+// over says why no attempt may begin any more, nil if one may. Contexts of calls
+// that are given up end one after the other, and the turn of one that has ended
+// may go to a call whose own has not.
+func (c *calls) over(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if c.life.Err() != nil {
+		return ErrClosed
+	}
+	return nil
 }
 
 // undone reports whether an attempt left nothing behind, and may be made
