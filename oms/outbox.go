@@ -13,12 +13,13 @@ import (
 // does so nothing new is let in.
 //
 // The goroutine of resend is started with the outbox and ends with close; all
-// other work is done on the goroutines of callers and of the driver.
+// other work is done on the goroutines of callers and of the driver, except
+// that a timer tells of trouble that lasts.
 type outbox struct {
 	sender  Sender
 	turn    chan struct{} // held by the caller that is letting a batch in
 	closing chan struct{} // closed: nothing new is let in
-	trouble chan struct{} // wakes resend: every outcome is in, and one was a failure
+	failed  chan struct{} // wakes resend: every outcome is in, and one was a failure
 	stop    context.CancelFunc
 	resent  chan struct{} // closed when the goroutine of resend has ended
 
@@ -35,19 +36,7 @@ type outbox struct {
 	cause     error         // why batches are being resent
 	closed    bool          // outcomes are final
 	idle      chan struct{} // closed while none is open
-}
-
-// A batch is what one call sent. Its outcome is put together from one or more
-// attempts.
-type batch struct {
-	msgs    []*Message // not confirmed yet
-	index   []int      // where they stand in the caller's batch; nil: as they are
-	errs    []error    // of the last attempt, parallel to msgs
-	gaveUp  error      // of the caller's context, when it ended before the driver took the batch
-	pending bool       // the driver has it
-	attempt int        // its number, from 1
-	done    func(error)
-	element *list.Element
+	trouble
 }
 
 // Back-off of resending.
@@ -56,13 +45,12 @@ const (
 	resendMost  = 5 * time.Second
 )
 
-var errWithdrawn = &Error{Op: "send", Code: ErrAborted, Err: errors.New("a message before it failed")}
-
 func newOutbox(s Sender) *outbox {
 	o := &outbox{
-		sender: s, turn: make(chan struct{}, 1), closing: make(chan struct{}), trouble: make(chan struct{}, 1),
+		sender: s, turn: make(chan struct{}, 1), closing: make(chan struct{}), failed: make(chan struct{}, 1),
 		resent: make(chan struct{}), healthy: make(chan struct{}), idle: make(chan struct{}),
 	}
+	o.telling = make(chan struct{}, 1)
 	close(o.healthy)
 	close(o.idle)
 	ctx, stop := context.WithCancel(context.Background())
@@ -164,6 +152,9 @@ func (o *outbox) settle(ctx context.Context, b *batch, attempt int, err error) {
 	if final {
 		o.batches.Remove(b.element)
 	}
+	if !final {
+		o.noteTrouble(b.firstErr())
+	}
 	if !final && !o.failing {
 		o.failing = true
 		if !o.resending {
@@ -188,7 +179,7 @@ func (o *outbox) settle(ctx context.Context, b *batch, attempt int, err error) {
 func (o *outbox) wake() {
 	if (o.failing || o.resending) && o.pending == 0 && o.entering == nil {
 		select {
-		case o.trouble <- struct{}{}:
+		case o.failed <- struct{}{}:
 		default:
 		}
 	}
@@ -212,7 +203,7 @@ func (o *outbox) resend(ctx context.Context) {
 	wait := resendFirst
 	for {
 		select {
-		case <-o.trouble:
+		case <-o.failed:
 		case <-ctx.Done():
 			return
 		}
@@ -221,6 +212,7 @@ func (o *outbox) resend(ctx context.Context) {
 			o.finish(b)
 		}
 		if settled {
+			o.tellOver()
 			wait = resendFirst
 			continue
 		}
@@ -246,6 +238,7 @@ func (o *outbox) review() (keep, finished []*batch, settled bool) {
 		return nil, nil, true // woken by something that is over
 	}
 	if !o.failing {
+		o.endTrouble()
 		o.resending, o.cause = false, nil
 		close(o.healthy)
 		return nil, nil, true
@@ -310,6 +303,7 @@ func (o *outbox) close(ctx context.Context) error {
 	<-o.resent
 	o.mu.Lock()
 	o.closed = true // from here on every outcome is final
+	o.quiet()
 	var left []*batch
 	for e := o.batches.Front(); e != nil; {
 		b := e.Value.(*batch)
@@ -325,63 +319,7 @@ func (o *outbox) close(ctx context.Context) error {
 	}
 	err := o.sender.Close(ctx)
 	<-idle
+	o.telling <- struct{}{} // whoever is being told has been told
+	<-o.telling
 	return err
-}
-
-// apply drops what an attempt confirmed.
-func (b *batch) apply(err error) {
-	if err == nil {
-		b.msgs, b.errs = nil, nil
-		return
-	}
-	msgs, index := b.msgs, b.index
-	b.msgs, b.index, b.errs = nil, make([]int, 0, len(msgs)), nil
-	for i, m := range msgs {
-		failure := FailureOf(err, i)
-		if failure == nil {
-			continue
-		}
-		at := i
-		if index != nil {
-			at = index[i]
-		}
-		b.msgs, b.index, b.errs = append(b.msgs, m), append(b.index, at), append(b.errs, failure)
-	}
-}
-
-// hopeless reports whether one of the messages failed for good.
-func (b *batch) hopeless() bool {
-	if b.gaveUp != nil {
-		return true
-	}
-	for _, err := range b.errs {
-		if !IsTemporary(err) && !errors.Is(err, ErrAborted) && !errors.Is(err, context.Canceled) {
-			return true
-		}
-	}
-	return false
-}
-
-func (b *batch) firstErr() error {
-	for _, err := range b.errs {
-		if !errors.Is(err, ErrAborted) && !errors.Is(err, context.Canceled) {
-			return err
-		}
-	}
-	return errWithdrawn
-}
-
-// outcome is what the caller is told.
-func (b *batch) outcome() error {
-	if len(b.msgs) == 0 {
-		return nil
-	}
-	failed := make(map[int]error, len(b.msgs))
-	for i, at := range b.index {
-		failed[at] = b.errs[i]
-		if errors.Is(failed[at], context.Canceled) && b.gaveUp == nil {
-			failed[at] = errWithdrawn
-		}
-	}
-	return &BatchError{Failed: failed}
 }

@@ -19,6 +19,7 @@ type Producer struct {
 
 func newProducer(c *Client, s Sender) *Producer {
 	p := &Producer{screen: newScreen(c), out: newOutbox(s)}
+	p.OnTrouble(c.logTrouble)
 	p.send = c.intercepted(p.out.send)
 	return p
 }
@@ -61,8 +62,8 @@ func (p *Producer) SendAsync(ctx context.Context, msgs []*Message, done func(err
 	p.send(ctx, msgs, done)
 }
 
-// Stalled returns the failure because of which messages are being resent, or
-// nil.
+// Stalled returns the failure because of which messages are being resent, from
+// the first moment on, or nil. Trouble tells when that lasts.
 func (p *Producer) Stalled() error { return p.out.stalledBy() }
 
 // Close waits for the outcome of everything sent, as long as ctx allows, and
