@@ -21,6 +21,7 @@ const (
 	CreateTopic    Capability = "create-topic"    // make a topic
 	DeleteTopic    Capability = "delete-topic"    // delete a topic
 	ManageGroups   Capability = "manage-groups"   // make, delete and inspect groups
+	ForeignMembers Capability = "foreign-members" // tell others' programs in a group apart; needs ManageGroups
 	ReportLag      Capability = "lag"             // tell what a group has not consumed
 	Transactions   Capability = "transactions"    // send several messages all or none
 	HalfMessages   Capability = "half-messages"   // send now, deliver when told

@@ -134,6 +134,26 @@ func (c *Client) Groups() (GroupAdmin, error) {
 	return optional[GroupAdmin](c, c.conn, ManageGroups)
 }
 
+// ForeignMembers returns the names of those members of a group, of what it
+// receives from the topics, that are others' programs. A group that is not
+// there has none.
+func (c *Client) ForeignMembers(ctx context.Context, group string, topics []string) (names []string, err error) {
+	admin, err := optional[GroupAdmin](c, c.conn, ForeignMembers)
+	if err != nil {
+		return nil, err
+	}
+	members, err := admin.Members(ctx, group, topics)
+	if err != nil && CodeOf(err) != ErrNotFound {
+		return nil, err
+	}
+	for _, m := range members {
+		if m.Foreign {
+			names = append(names, m.Name)
+		}
+	}
+	return names, nil
+}
+
 // Lag returns how many messages the group has not acknowledged, in all.
 func (c *Client) Lag(ctx context.Context, group string, topics []string) (int64, error) {
 	reporter, err := optional[LagReporter](c, c.conn, ReportLag)

@@ -217,8 +217,23 @@ type GroupAdmin interface {
 	EnsureGroup(ctx context.Context, group string, topics []string, start Start) error
 	// DeleteGroup removes the group's positions, and with queues its content.
 	DeleteGroup(ctx context.Context, group string, topics []string) error
-	// Members returns the names of the group's live members.
-	Members(ctx context.Context, group string, topics []string) ([]string, error)
+	// Members returns the group's live members. Those that receive from none
+	// of the topics are left out where the broker tells. A group that is not
+	// there may be ErrNotFound.
+	Members(ctx context.Context, group string, topics []string) ([]Member, error)
+}
+
+// A Member is somebody who receives as a group.
+type Member struct {
+	// Name tells it from the other members. That of a foreign one says what
+	// the broker knows of the program, so that a user finds it.
+	Name string
+	// Foreign is that the member is not a receiver of the same driver, in
+	// whatever process: a program of others, which takes a share of the
+	// messages. A driver that claims ForeignMembers sets it where it is sure:
+	// a receiver of its own must never pass for a foreign member, not while it
+	// comes and goes either. One that does not claim it never sets it.
+	Foreign bool
 }
 
 // A LagReporter tells how many messages each partition holds that the group

@@ -162,17 +162,17 @@ func TestAPausedSourceGivesBackItsPartitions(t *testing.T) {
 		w.wait(700 * time.Millisecond)
 		w.do(w.catalog.Pause, "in")
 		w.cause("in", connect.Paused)
-		members := func() (names []string) {
+		members := func() (members []oms.Member) {
 			w.client("b", func(ctx context.Context, c *oms.Client) {
 				groups, err := c.Groups()
 				if err == nil {
-					names, err = groups.Members(ctx, "shared", []string{"t"})
+					members, err = groups.Members(ctx, "shared", []string{"t"})
 				}
 				if err != nil {
 					t.Error(err)
 				}
 			})
-			return names
+			return members
 		}
 		if got := members(); len(got) > 0 {
 			t.Errorf("members of the group while the source is paused: %v", got)

@@ -71,6 +71,7 @@ func (d Driver) Capabilities(ap oms.AccessPoint) oms.Capabilities {
 	unclaimed(oms.Delay, "holding a message back would hold back its partition, or break the order per key")
 	unclaimed(oms.Transactions, "JetStream's batches span one stream, and a partition is a stream")
 	unclaimed(oms.HalfMessages, "JetStream has none")
+	unclaimed(oms.ForeignMembers, "JetStream does not tell who takes messages of a consumer")
 
 	read, inProcess := natsOptions, false
 	if !d.External {

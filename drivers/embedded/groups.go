@@ -30,7 +30,7 @@ func (c *conn) EnsureGroup(ctx context.Context, group string, topics []string, s
 	}
 	for _, topic := range topics {
 		if err := checkTopic(topic); err != nil {
-			return c.invalid(op, group, err)
+			return c.invalid(op, topic, err)
 		}
 		n, err := c.topics.partitions(ctx, topic)
 		if errors.Is(err, oms.ErrNotFound) {
@@ -124,13 +124,17 @@ func (c *conn) deleteConsumer(ctx context.Context, stream, durable string) error
 // consumerGone reports whether the consumer of a partition does not exist.
 func (c *conn) consumerGone(ctx context.Context, s *session, stream, durable string) bool {
 	_, err := s.js.Consumer(ctx, stream, durable)
+	return isGone(err)
+}
+
+func isGone(err error) bool {
 	return errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound)
 }
 
-// Members returns the names of the group's live members that receive from any
-// of the topics, sorted. Those of one connection begin alike: see the package
+// Members returns the group's live members that receive from any of the
+// topics, sorted by name. Those of one connection begin alike: see the package
 // comment.
-func (c *conn) Members(ctx context.Context, group string, topics []string) ([]string, error) {
+func (c *conn) Members(ctx context.Context, group string, topics []string) ([]oms.Member, error) {
 	s, err := c.link.session(ctx)
 	if err != nil {
 		return nil, c.fail("list members", group, err)
@@ -139,7 +143,12 @@ func (c *conn) Members(ctx context.Context, group string, topics []string) ([]st
 	if err != nil {
 		return nil, c.fail("list members", group, err)
 	}
-	return r.names(ctx, group, topics), nil
+	names := r.names(ctx, group, topics)
+	members := make([]oms.Member, len(names))
+	for i, name := range names {
+		members[i] = oms.Member{Name: name}
+	}
+	return members, nil
 }
 
 // Lag tells what each partition holds that the group has not acknowledged.

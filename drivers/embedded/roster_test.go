@@ -37,9 +37,21 @@ func (at place) joinBucket(t *testing.T) jetstream.KeyValue {
 
 func (at place) members(t *testing.T, group string) []string {
 	t.Helper()
-	names, err := at.Conn.(oms.GroupAdmin).Members(testContext(t), group, []string{"t"})
+	return membersOf(t, at.Conn, group, "t")
+}
+
+// membersOf returns the names of a group's members.
+func membersOf(t *testing.T, c oms.Conn, group, topic string) (names []string) {
+	t.Helper()
+	members, err := c.(oms.GroupAdmin).Members(testContext(t), group, []string{topic})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, m := range members {
+		if m.Foreign {
+			t.Errorf("the member %s is foreign, and that is not claimed", m.Name)
+		}
+		names = append(names, m.Name)
 	}
 	return names
 }
@@ -144,10 +156,7 @@ func TestAMemberThatItsSessionDoesNotHaveOwnsNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			names, err := theirs.(oms.GroupAdmin).Members(ctx, "another", []string{"t"})
-			if err != nil {
-				t.Fatal(err)
-			}
+			names := membersOf(t, theirs, "another", "t")
 			entry, err := kv.Get(ctx, "m.another."+names[0])
 			if err != nil {
 				t.Fatal(err)
@@ -168,11 +177,11 @@ func TestAMemberThatItsSessionDoesNotHaveOwnsNothing(t *testing.T) {
 			}
 			m := openMember(t, ours, group("g"))
 			m.await(t, 2)
-			if names, err := ours.(oms.GroupAdmin).Members(ctx, "g", []string{"t"}); err != nil || slices.Contains(names, ghost) {
-				t.Errorf("the members are %q, %v; want them without the one that is gone", names, err)
+			if names := membersOf(t, ours, "g", "t"); slices.Contains(names, ghost) {
+				t.Errorf("the members are %q, want them without the one that is gone", names)
 			}
-			if names, err := ours.(oms.GroupAdmin).Members(ctx, "another", []string{"t"}); err != nil || len(names) != 1 {
-				t.Errorf("the members of the other group are %q, %v; want its one", names, err)
+			if names := membersOf(t, ours, "another", "t"); len(names) != 1 {
+				t.Errorf("the members of the other group are %q, want its one", names)
 			}
 		})
 	}
@@ -252,12 +261,11 @@ func TestMembersOfOneConnectionShareTheBeginningOfTheirNames(t *testing.T) {
 	for _, m := range members {
 		m.await(t, 1)
 	}
-	ctx := testContext(t)
 	beginnings := make(map[string]int)
 	for _, c := range []oms.Conn{ours, theirs} { // both see the same
-		names, err := c.(oms.GroupAdmin).Members(ctx, "g", []string{"t"})
-		if err != nil || len(names) != 3 || !slices.IsSorted(names) {
-			t.Fatalf("members are %q, %v; want three", names, err)
+		names := membersOf(t, c, "g", "t")
+		if len(names) != 3 || !slices.IsSorted(names) {
+			t.Fatalf("members are %q, want three", names)
 		}
 		for _, name := range names {
 			if !strings.HasPrefix(name, "omconnect-") {
@@ -269,8 +277,8 @@ func TestMembersOfOneConnectionShareTheBeginningOfTheirNames(t *testing.T) {
 	if len(beginnings) != 2 {
 		t.Errorf("the names begin in %d ways %v, want one for each connection", len(beginnings), beginnings)
 	}
-	if names, err := ours.(oms.GroupAdmin).Members(ctx, "g", []string{"other"}); err != nil || len(names) != 0 {
-		t.Errorf("members that receive from another topic: %q, %v", names, err)
+	if names := membersOf(t, ours, "g", "other"); len(names) != 0 {
+		t.Errorf("members that receive from another topic: %q", names)
 	}
 }
 

@@ -9,7 +9,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/omconnect/omconnect/oms"
 	"github.com/omconnect/omconnect/oms/omstest"
@@ -42,6 +44,9 @@ func harness(t *testing.T) *omstest.Harness {
 		ReservedHeaders: reservedHeaders,
 		Foreign: func(_ context.Context, topic string, body []byte, headers map[string]string) error {
 			return foreign(c.addr(), c.config(), topic, body, headers)
+		},
+		Stranger: func(ctx context.Context, group, topic string) (string, func(context.Context) error, error) {
+			return joinAsStranger(ctx, group, topic, kgo.SeedBrokers(c.addr()), kgo.SASL(scram.Auth{User: "admin", Pass: "admin"}.AsSha256Mechanism()))
 		},
 		Denied: &late, Mend: mend,
 		Fill: func(context.Context) (func(), error) {

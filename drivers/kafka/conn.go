@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"sync"
 
 	"github.com/IBM/sarama"
-	"github.com/rcrowley/go-metrics"
 
 	"github.com/omconnect/omconnect/oms"
 )
@@ -72,7 +70,7 @@ func (c *conn) config() (*sarama.Config, error) {
 	cfg.ClientID, cfg.RackID, cfg.Version = o.clientID, o.rack, o.version
 	cfg.Net.MaxOpenRequests = 8
 	cfg.Net.DialTimeout, cfg.Net.ReadTimeout, cfg.Net.WriteTimeout = o.requestTimeout, o.requestTimeout, o.requestTimeout
-	cfg.Net.Proxy.Enable, cfg.Net.Proxy.Dialer = true, &dialer{conn: c}
+	cfg.Net.Proxy.Enable = true // and each client has a dialer of its own
 	// The client knows the topics that it is asked about, and never makes one
 	// by asking. What is tried again is tried by the callers, who have a
 	// context.
@@ -85,36 +83,6 @@ func (c *conn) config() (*sarama.Config, error) {
 	cfg.Consumer.Offsets.AutoCommit.Enable = false
 	cfg.Consumer.Group.ResetInvalidOffsets = false
 	return cfg, o.security.apply(cfg)
-}
-
-// newClient returns a client of its own connections, which the caller closes.
-// It does not dial.
-func (c *conn) newClient(adapt func(*sarama.Config)) (sarama.Client, error) {
-	cfg := *c.base // its fields are values, or are not changed
-	cfg.MetricRegistry = metrics.NewRegistry()
-	if adapt != nil {
-		adapt(&cfg)
-	}
-	return sarama.NewClient(c.options.hosts, &cfg)
-}
-
-// A dialer makes the connections of a client.
-type dialer struct{ conn *conn }
-
-// Dial implements the interface of the client library's proxies.
-func (d *dialer) Dial(network, address string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(d.conn.ctx, d.conn.options.requestTimeout)
-	defer cancel()
-	dial := d.conn.driver.Dial
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
-	}
-	c, err := dial(ctx, network, address)
-	if err != nil {
-		// The address may be one that a broker says others reach it by.
-		return nil, fmt.Errorf("dial the broker at %s: %w", address, err)
-	}
-	return c, nil
 }
 
 // call runs a request of the client library, which knows no context, and

@@ -37,7 +37,7 @@ func (d Driver) Open(_ context.Context, ap oms.AccessPoint) (oms.Conn, error) {
 // Capabilities tells what the driver can do at the access point.
 func (d Driver) Capabilities(ap oms.AccessPoint) oms.Capabilities {
 	c := oms.Claim(
-		oms.Seek, oms.OffsetForTime, oms.PauseReceive, oms.CreateTopic, oms.DeleteTopic, oms.ManageGroups,
+		oms.Seek, oms.OffsetForTime, oms.PauseReceive, oms.CreateTopic, oms.DeleteTopic, oms.ManageGroups, oms.ForeignMembers,
 		oms.ReportLag, oms.BrokerIdentity, oms.GroupPositions, oms.Transactions,
 		oms.MessageKey, oms.BinaryHeaders, oms.RepeatedHeaders, oms.NilHeaders, oms.Tombstones, oms.ExplicitPartition,
 		oms.OrderPerKey, oms.Persistent, oms.Groups, oms.Backlog, oms.Replay, oms.Partitioned,

@@ -88,6 +88,7 @@ func (m *membership) enter(ctx context.Context, strategy sarama.BalanceStrategy)
 		for _, t := range slices.Sorted(maps.Keys(owned)) {
 			meta.OwnedPartitions = append(meta.OwnedPartitions, &sarama.OwnedPartition{Topic: t, Partitions: owned[t]})
 		}
+		meta.OwnedPartitions = append(meta.OwnedPartitions, &sarama.OwnedPartition{Topic: mark})
 		request := &sarama.JoinGroupRequest{
 			Version: 5, GroupId: m.cfg.Group, MemberId: id, GroupInstanceId: m.instanceID(), ProtocolType: protocolType,
 			SessionTimeout:   int32(m.conn.options.session / time.Millisecond),   //nolint:gosec // minutes at most

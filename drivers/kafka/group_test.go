@@ -26,6 +26,12 @@ type ledger struct {
 // member joins the group g with a ledger.
 func member(t *testing.T, conn oms.Conn, topics ...string) (oms.Receiver, *ledger) {
 	t.Helper()
+	return memberOf(t, conn, "g", topics...)
+}
+
+// memberOf joins a group with a ledger.
+func memberOf(t *testing.T, conn oms.Conn, group string, topics ...string) (oms.Receiver, *ledger) {
+	t.Helper()
 	l := &ledger{has: make(map[oms.Partition]bool), revoked: make(map[oms.Partition]int), news: make(chan struct{})}
 	change := func(f func()) {
 		l.mu.Lock()
@@ -35,7 +41,7 @@ func member(t *testing.T, conn oms.Conn, topics ...string) (oms.Receiver, *ledge
 		l.news = make(chan struct{})
 	}
 	return receiver(t, conn, oms.ReceiverConfig{
-		Group: "g", Topics: topics,
+		Group: group, Topics: topics,
 		OnAssigned: func(_ context.Context, ps []oms.Partition) (map[oms.Partition]int64, error) {
 			change(func() {
 				for _, p := range ps {

@@ -112,35 +112,6 @@ func (c *conn) DeleteGroup(ctx context.Context, group string, topics []string) e
 	return classify(op, group, err)
 }
 
-// Members implements oms.GroupAdmin. The names are the brokers' member ids,
-// which begin with the client id: those of other programs begin with theirs.
-// Members that read none of the topics, or do not say which, are others'
-// business and left out, respectively counted.
-func (c *conn) Members(ctx context.Context, group string, topics []string) ([]string, error) {
-	const op = "list members"
-	if err := checkGroup(op, group, topics); err != nil {
-		return nil, err
-	}
-	if err := c.alive(op, group); err != nil {
-		return nil, err
-	}
-	d, err := c.describe(ctx, group)
-	if err != nil {
-		return nil, classify(op, group, err)
-	}
-	names := readers(d, topics)
-	if d.State == "Dead" && len(names) == 0 {
-		stored, err := c.positions(ctx, group, nil)
-		if err != nil {
-			return nil, classify(op, group, err)
-		}
-		if len(stored) == 0 {
-			return nil, fail(op, group, oms.ErrNotFound, errors.New("there is no such group"))
-		}
-	}
-	return names, nil
-}
-
 func (c *conn) describe(ctx context.Context, group string) (*sarama.GroupDescription, error) {
 	return coordinated(ctx, c, group, func(b *sarama.Broker) (*sarama.GroupDescription, error) {
 		answer, err := b.DescribeGroups(&sarama.DescribeGroupsRequest{Version: 4, Groups: []string{group}})
@@ -157,21 +128,6 @@ func (c *conn) describe(ctx context.Context, group string) (*sarama.GroupDescrip
 		}
 		return nil, errors.New("the coordinator's answer leaves the group out")
 	})
-}
-
-// readers returns the ids of the members that read one of the topics, sorted.
-func readers(d *sarama.GroupDescription, topics []string) []string {
-	names := make([]string, 0, len(d.Members))
-	for id, m := range d.Members {
-		meta, err := m.GetMemberMetadata()
-		reads := err != nil || meta == nil || len(meta.Topics) == 0 ||
-			slices.ContainsFunc(meta.Topics, func(t string) bool { return slices.Contains(topics, t) })
-		if reads {
-			names = append(names, id)
-		}
-	}
-	slices.Sort(names)
-	return names
 }
 
 func kerror(k sarama.KError) error {

@@ -129,13 +129,13 @@ func TestMembersAreThoseWhoReadTheTopics(t *testing.T) {
 		t.Fatal(err)
 	}
 	for topics, want := range map[string]int{"one": 1, "two": 1, "one,two": 2, "three": 0} {
-		names, err := groups.Members(t.Context(), "g", strings.Split(topics, ","))
-		if err != nil || len(names) != want {
-			t.Errorf("who reads %s: %q, %v; want %d members", topics, names, err, want)
+		members, err := groups.Members(t.Context(), "g", strings.Split(topics, ","))
+		if err != nil || len(members) != want {
+			t.Errorf("who reads %s: %v, %v; want %d members", topics, members, err, want)
 		}
-		for _, name := range names {
-			if !strings.HasPrefix(name, "ours") {
-				t.Errorf("the member %q cannot be told from those of other programs", name)
+		for _, m := range members {
+			if m.Foreign || !strings.HasPrefix(m.Name, "ours") {
+				t.Errorf("the member %+v passes for another program's", m)
 			}
 		}
 	}

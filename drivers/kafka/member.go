@@ -9,6 +9,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/omconnect/omconnect/internal/sleep"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -57,7 +58,7 @@ func (r *receiver) run() {
 		if time.Since(begin) > joinMost {
 			wait = joinFirst
 		}
-		if pause(r.ctx, wait) != nil {
+		if sleep.For(r.ctx, wait) != nil {
 			break
 		}
 		wait = min(2*wait, joinMost)
@@ -102,9 +103,8 @@ func (m *membership) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cfg := *m.conn.base
+	cfg := *m.client.Config() // with its dialer: no connection comes behind its end
 	cfg.Net.ReadTimeout = m.conn.options.rebalance + m.conn.options.requestTimeout
-	cfg.MetricRegistry = m.client.Config().MetricRegistry
 	m.broker = sarama.NewBroker(c.Addr())
 	return run(ctx, func() error {
 		if err := m.broker.Open(&cfg); err != nil {

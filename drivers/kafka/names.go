@@ -15,11 +15,11 @@ func checkTopic(name string) error {
 		return err
 	}
 	if strings.HasPrefix(name, "__") {
-		return fmt.Errorf("%q is reserved: names that begin with __ are the brokers' own; choose another name", name)
+		return fmt.Errorf("topic %q is reserved: names that begin with __ are the brokers' own; choose another name", name)
 	}
 	for _, c := range name {
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' {
-			return fmt.Errorf("the topic's name %q has a %q; Kafka takes letters, digits, dot, _ and -", name, c)
+			return fmt.Errorf("the name of topic %q has a %q; Kafka takes letters, digits, dot, _ and -", name, c)
 		}
 	}
 	return nil

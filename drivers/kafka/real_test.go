@@ -7,6 +7,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/omconnect/omconnect/integration/servers"
 	"github.com/omconnect/omconnect/oms"
 	"github.com/omconnect/omconnect/oms/omstest"
@@ -29,7 +31,7 @@ func TestConformanceOnARealBroker(t *testing.T) {
 
 // The rules kill some thirty members, each of which is waited for as long as
 // its session lasts.
-const shortSession = "&session.timeout.ms=3000&heartbeat.interval.ms=300&rebalance.timeout.ms=15000&request.timeout.ms=5000"
+const shortSession = "&session.timeout.ms=6000&heartbeat.interval.ms=300&rebalance.timeout.ms=30000&request.timeout.ms=5000"
 
 func realHarness(t *testing.T, b *broker, proxy *omstest.Proxy) *omstest.Harness {
 	t.Helper()
@@ -54,6 +56,9 @@ func realHarness(t *testing.T, b *broker, proxy *omstest.Proxy) *omstest.Harness
 		ReservedHeaders: reservedHeaders,
 		Foreign: func(_ context.Context, topic string, body []byte, headers map[string]string) error {
 			return b.foreign(topic, body, headers)
+		},
+		Stranger: func(ctx context.Context, group, topic string) (string, func(context.Context) error, error) {
+			return joinAsStranger(ctx, group, topic, kgo.SeedBrokers(b.AddrOf(servers.Plain)))
 		},
 		Trim: func(_ context.Context, p oms.Partition, before int64) error { return b.trim(p, before) },
 		Broker: omstest.Broker{

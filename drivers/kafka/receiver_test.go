@@ -163,7 +163,7 @@ func TestAMemberLeavesItsGroupWhenItIsClosed(t *testing.T) {
 			}
 			ids, err := conn.(oms.GroupAdmin).Members(t.Context(), "g", []string{topic})
 			if err != nil || len(ids) > 0 {
-				t.Errorf("the members are %q, %v; want none", ids, err)
+				t.Errorf("the members are %v, %v; want none", ids, err)
 			}
 		})
 	}

@@ -110,7 +110,7 @@ func (c *conn) DeleteGroup(ctx context.Context, name string, topics []string) er
 	if g == nil {
 		return failure(op, name, oms.ErrNotFound, nil)
 	}
-	if names := g.readers(topics); len(names) > 0 {
+	if len(g.readers(topics)) > 0 {
 		return failure(op, name, oms.ErrBusy, errors.New("the group still has members"))
 	}
 	for _, t := range topics {
@@ -126,7 +126,7 @@ func (c *conn) DeleteGroup(ctx context.Context, name string, topics []string) er
 }
 
 // Members implements oms.GroupAdmin. They are in the order they joined.
-func (c *conn) Members(ctx context.Context, group string, topics []string) ([]string, error) {
+func (c *conn) Members(ctx context.Context, group string, topics []string) ([]oms.Member, error) {
 	const op = "list members"
 	topics, err := checkGroup(op, group, topics)
 	if err != nil {

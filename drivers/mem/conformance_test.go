@@ -75,6 +75,10 @@ func conformanceHarness(t *testing.T, o mem.Options) *omstest.Harness {
 			}
 			return errors.Join(outcome(s, m), conn.Close(ctx))
 		},
+		Stranger: func(_ context.Context, group, topic string) (string, func(context.Context) error, error) {
+			leave := d.Stranger(group, "stranger", topic)
+			return "stranger", func(context.Context) error { leave(); return nil }, nil
+		},
 		Trim: func(_ context.Context, p oms.Partition, before int64) error {
 			d.Trim(p, before)
 			return nil

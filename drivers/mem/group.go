@@ -84,13 +84,13 @@ func (g *group) idlest(c *cursor, load map[*receiver]int) *receiver {
 	return best
 }
 
-// readers returns the names of the members that read one of the topics.
-func (g *group) readers(topics []string) []string {
-	names := make([]string, 0, len(g.members))
+// readers returns the members that read one of the topics.
+func (g *group) readers(topics []string) []oms.Member {
+	members := make([]oms.Member, 0, len(g.members))
 	for _, r := range g.members {
 		if slices.ContainsFunc(r.topics, func(t string) bool { return slices.Contains(topics, t) }) {
-			names = append(names, r.name)
+			members = append(members, oms.Member{Name: r.name, Foreign: r.foreign})
 		}
 	}
-	return names
+	return members
 }

@@ -83,17 +83,7 @@ func New(opts ...Options) *Driver {
 
 // Open implements oms.Driver.
 func (d *Driver) Open(_ context.Context, ap oms.AccessPoint) (oms.Conn, error) {
-	r := ap.Options.Reader()
-	if len(ap.Hosts) > 0 {
-		r.Problem("host", "a broker in memory has none; write oms:%s:///", ap.Driver)
-	}
-	if ap.User != "" {
-		r.Problem("user", "a broker in memory has none")
-	}
-	if ap.Region != "" {
-		r.Problem("region", "a broker in memory has none")
-	}
-	if err := r.Err(); err != nil {
+	if err := d.CheckAccessPoint(ap); err != nil {
 		return nil, failure("open", ap.String(), oms.ErrInvalid, err)
 	}
 	return &conn{broker: d.broker, open: make(map[closer]bool)}, nil
@@ -103,7 +93,7 @@ func (d *Driver) Open(_ context.Context, ap oms.AccessPoint) (oms.Conn, error) {
 func (d *Driver) Capabilities(oms.AccessPoint) oms.Capabilities {
 	c := oms.Claim(
 		oms.Nack, oms.Seek, oms.OffsetForTime, oms.PauseReceive,
-		oms.CreateTopic, oms.DeleteTopic, oms.ManageGroups, oms.ReportLag,
+		oms.CreateTopic, oms.DeleteTopic, oms.ManageGroups, oms.ForeignMembers, oms.ReportLag,
 		oms.BrokerIdentity, oms.GroupPositions, oms.Transactions, oms.HalfMessages,
 		oms.MessageKey, oms.BinaryHeaders, oms.RepeatedHeaders, oms.NilHeaders,
 		oms.Tombstones, oms.Delay, oms.ExplicitPartition,

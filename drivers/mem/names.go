@@ -1,6 +1,7 @@
 package mem
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -9,11 +10,18 @@ import (
 
 // checkTopic refuses names that no broker takes, and those reserved here.
 func checkTopic(op, name string) error {
-	if err := oms.ValidTopic(name); err != nil {
+	if err := topicProblem(name); err != nil {
 		return failure(op, name, oms.ErrInvalid, err)
 	}
+	return nil
+}
+
+func topicProblem(name string) error {
+	if err := oms.ValidTopic(name); err != nil {
+		return err
+	}
 	if strings.HasPrefix(name, "$") || strings.HasPrefix(name, "__") {
-		return invalid(op, name, "names that start with $ or __ are reserved")
+		return fmt.Errorf("topic %q is reserved: names that start with $ or __ are the broker's own; choose another name", name)
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ type receiver struct {
 	cfg      oms.ReceiverConfig
 	topics   []string
 	name     string
+	foreign  bool // it is a stranger, and nobody calls it
 	group    *group
 	work     chan struct{} // wakes run
 	data     chan struct{} // wakes Receive
@@ -55,11 +56,17 @@ func newReceiver(ctx context.Context, c *conn, cfg oms.ReceiverConfig) *receiver
 	defer b.mu.Unlock()
 	b.joined++
 	r.name = fmt.Sprintf("mem-%d", b.joined)
-	r.group = b.group(cfg.Group, cfg.Topics, cfg.Start)
-	r.group.members = append(r.group.members, r)
-	r.group.rebalance()
+	r.join()
 	go r.run(ctx)
 	return r
+}
+
+// join makes the receiver a member of its group. The caller holds the broker's
+// mutex.
+func (r *receiver) join() {
+	r.group = r.broker.group(r.cfg.Group, r.cfg.Topics, r.cfg.Start)
+	r.group.members = append(r.group.members, r)
+	r.group.rebalance()
 }
 
 // Receive implements oms.Receiver.

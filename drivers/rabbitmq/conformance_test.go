@@ -93,6 +93,17 @@ func harness(t *testing.T, b *broker, proxy *omstest.Proxy, options string) *oms
 			}
 			return errors.Join(publish(ctx, ch, topic, "any.key", amqp.Publishing{Body: body, Headers: table}), conn.Close())
 		},
+		Stranger: func(_ context.Context, group, topic string) (string, func(context.Context) error, error) {
+			queue := group + ":" + topic + ":0"
+			ch, conn, err := b.dial()
+			if err != nil {
+				return "", nil, err
+			}
+			if _, err := ch.Consume(queue, "", false, false, false, false, nil); err != nil {
+				return "", nil, errors.Join(err, conn.Close())
+			}
+			return queue, func(context.Context) error { return conn.Close() }, nil
+		},
 		Fill: func(ctx context.Context) (func(), error) {
 			drain := func() {
 				must(t, b.tool(context.WithoutCancel(ctx), "rabbitmqctl", "set_vm_memory_high_watermark", "absolute", "1GB"))

@@ -64,8 +64,14 @@ func (Driver) Capabilities(ap oms.AccessPoint) oms.Capabilities {
 	} else {
 		without("it needs queues that the driver makes with declare=full only", oms.Delay)
 	}
-	if o.declare == declareNone {
+	switch {
+	case o.declare == declareNone:
 		without("declare=none leaves that to others", oms.CreateTopic, oms.DeleteTopic)
+		without("with declare=none members have nothing by which consumers could be told apart", oms.ForeignMembers)
+	case o.isStream():
+		without("a stream is read by all groups, and whoever else reads it takes nothing from them", oms.ForeignMembers)
+	default:
+		emulated(oms.ForeignMembers, "AMQP counts the consumers of a queue: those that it has more than the group has members are others'")
 	}
 	if o.isStream() {
 		claimStreams(c)

@@ -171,12 +171,16 @@ func (c *conn) deleteGroup(ctx context.Context, group string, topics []string) e
 	if err != nil {
 		return err
 	}
-	members, err := c.Members(ctx, group, topics)
+	slots, err := c.own(ctx, group, topics)
 	if err != nil {
 		return err
 	}
-	if len(members) > 0 {
-		return &oms.Error{Code: oms.ErrBusy, Err: errors.New("the group has live members: " + strings.Join(members, ", "))}
+	if len(slots) > 0 {
+		names := make([]string, len(slots))
+		for i, n := range slots {
+			names[i] = member(group, n)
+		}
+		return &oms.Error{Code: oms.ErrBusy, Err: errors.New("the group has live members: " + strings.Join(names, ", "))}
 	}
 	if c.opts.declare == declareNone {
 		return &oms.Error{Code: oms.ErrUnsupported, Err: errors.New("declare=none leaves deleting queues to others")}

@@ -3,6 +3,8 @@ package rabbitmq
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -80,57 +82,107 @@ func (c *conn) leave(s *session, group string, n int) {
 	}
 }
 
-// Members implements oms.GroupAdmin: the numbers of the slots that are taken.
-// Programs that consume a group's queues by other means are not listed.
+// Members implements oms.GroupAdmin: a name for each slot that is taken.
 //
-// Where there are no slots, it is as many as the busiest of the queues has
-// consumers, whoever they are.
-func (c *conn) Members(ctx context.Context, group string, topics []string) ([]string, error) {
-	names, err := c.members(ctx, group, topics)
-	return names, fail("list members", group, err)
+// AMQP tells how many consumers a queue has, and not whose they are. Those that
+// a queue has more than the group has members are foreign, by the name of the
+// queue: at a group without members that is each of them, later a program that
+// consumes beside a member, or in its place, may pass for it. Where there are
+// no slots, members are as many as the busiest of the queues has consumers,
+// whoever they are.
+func (c *conn) Members(ctx context.Context, group string, topics []string) ([]oms.Member, error) {
+	members, err := c.members(ctx, group, topics)
+	return members, fail("list members", group, err)
 }
 
-func (c *conn) members(ctx context.Context, group string, topics []string) (names []string, err error) {
+func (c *conn) members(ctx context.Context, group string, topics []string) ([]oms.Member, error) {
+	own, err := c.own(ctx, group, topics)
+	if err != nil || c.opts.declare == declareNone || c.opts.isStream() {
+		return named(group, own), err
+	}
+	counts, err := c.consumers(ctx, group, topics)
+	if err != nil {
+		return nil, err
+	}
+	// A member may have come since, or gone before: it counts in either case.
+	before := own
+	if own, err = c.own(ctx, group, topics); err != nil {
+		return nil, err
+	}
+	both := slices.Concat(before, own)
+	slices.Sort(both)
+	return append(named(group, own), unexplained(counts, len(slices.Compact(both)))...), nil
+}
+
+// named returns the members that hold slots.
+func named(group string, slots []int) (members []oms.Member) {
+	for _, n := range slots {
+		members = append(members, oms.Member{Name: member(group, n)})
+	}
+	return members
+}
+
+func member(group string, n int) string { return fmt.Sprintf("%s#%d", group, n) }
+
+// unexplained returns a member for each consumer that a queue has more than
+// there are members, sorted by name.
+func unexplained(counts map[string]int, members int) (strangers []oms.Member) {
+	for _, queue := range slices.Sorted(maps.Keys(counts)) {
+		for i := range counts[queue] - members {
+			name := "a consumer of queue " + queue
+			if i > 0 {
+				name = fmt.Sprintf("%s (%d)", name, i+1)
+			}
+			strangers = append(strangers, oms.Member{Name: name, Foreign: true})
+		}
+	}
+	return strangers
+}
+
+// own returns the slots of a group that are taken, sorted. Without slots it is
+// as many as the busiest queue has consumers.
+func (c *conn) own(ctx context.Context, group string, topics []string) (taken []int, err error) {
 	if err := checkGroup(group); err != nil {
 		return nil, err
 	}
 	if c.opts.declare == declareNone {
-		n, err := c.consumers(ctx, group, topics)
-		for i := range n {
-			names = append(names, member(group, i))
+		counts, err := c.consumers(ctx, group, topics)
+		for _, n := range counts {
+			for len(taken) < n {
+				taken = append(taken, len(taken))
+			}
 		}
-		return names, err
+		return taken, err
 	}
 	for n, free := 0, 0; free < slotGap && n < mostSlots; n++ {
 		_, found, err := c.queue(ctx, slotQueue(group, n))
 		switch {
 		case found, isCode(err, amqp.ResourceLocked):
-			names, free = append(names, member(group, n)), 0
+			taken, free = append(taken, n), 0
 		case err != nil:
 			return nil, err
 		default:
 			free++
 		}
 	}
-	return names, nil
+	return taken, nil
 }
 
-func member(group string, n int) string { return fmt.Sprintf("%s#%d", group, n) }
-
-// consumers returns how many consumers the busiest queue of a group has.
-func (c *conn) consumers(ctx context.Context, group string, topics []string) (most int, err error) {
+// consumers returns how many consumers each queue of a group has.
+func (c *conn) consumers(ctx context.Context, group string, topics []string) (map[string]int, error) {
+	counts := make(map[string]int)
 	for _, topic := range topics {
 		bs, err := c.remaining(ctx, group, topic)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		for _, b := range bs {
 			q, _, err := c.queue(ctx, b.queue)
 			if err != nil {
-				return 0, err
+				return nil, err
 			}
-			most = max(most, q.Consumers)
+			counts[b.queue] = q.Consumers
 		}
 	}
-	return most, nil
+	return counts, nil
 }

@@ -30,7 +30,7 @@ func (Driver) Capabilities(ap oms.AccessPoint) oms.Capabilities {
 	// Options that are wrong are Open's to refuse; what could be read counts.
 	o, _ := readOptions(ap)
 	c := oms.Claim(
-		oms.Nack, oms.Seek, oms.OffsetForTime, oms.PauseReceive, oms.CreateTopic, oms.DeleteTopic, oms.ManageGroups,
+		oms.Nack, oms.Seek, oms.OffsetForTime, oms.PauseReceive, oms.CreateTopic, oms.DeleteTopic, oms.ManageGroups, oms.ForeignMembers,
 		oms.ReportLag, oms.BrokerIdentity, oms.GroupPositions, oms.HalfMessages,
 		oms.MessageKey, oms.BinaryHeaders, oms.RepeatedHeaders, oms.NilHeaders, oms.Tombstones, oms.ExplicitPartition,
 		oms.OrderPerKey, oms.Persistent, oms.Groups, oms.Backlog, oms.Replay, oms.Partitioned,

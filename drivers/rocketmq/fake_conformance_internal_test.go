@@ -32,6 +32,9 @@ func TestConformanceOfTheProtocol(t *testing.T) {
 		},
 		ReservedTopics:  []string{"TBW102", "SCHEDULE_TOPIC_XXXX", "%RETRY%group", "%DLQ%group", "RMQ_SYS_TRACE_TOPIC", "OFFSET_MOVED_EVENT", "rmq_sys_wheel_timer"},
 		ReservedHeaders: reservedHeaders(),
+		Stranger: func(ctx context.Context, group, _ string) (string, func(context.Context) error, error) {
+			return f.stranger(ctx, connTo(t, f), group)
+		},
 		Trim: func(_ context.Context, p oms.Partition, before int64) error {
 			f.mu.Lock()
 			defer f.mu.Unlock()

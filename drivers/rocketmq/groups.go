@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/omconnect/omconnect/oms"
 )
@@ -110,8 +111,11 @@ func (c *conn) DeleteGroup(ctx context.Context, group string, topics []string) e
 	return nil
 }
 
-// Members returns the names of the clients that brokers know in the group.
-func (c *conn) Members(ctx context.Context, group string, topics []string) ([]string, error) {
+// Members returns the clients that brokers know in the group, sorted by name.
+// Those whose names begin otherwise than memberPrefix are foreign: client
+// libraries name a client after its address. Brokers do not tell which topics a
+// member reads.
+func (c *conn) Members(ctx context.Context, group string, topics []string) ([]oms.Member, error) {
 	const op = "members"
 	if err := c.options.checkGroup(group); err != nil {
 		return nil, invalid(op, group, err)
@@ -134,7 +138,12 @@ func (c *conn) Members(ctx context.Context, group string, topics []string) ([]st
 		}
 	}
 	slices.Sort(all)
-	return slices.Compact(all), nil
+	all = slices.Compact(all)
+	members := make([]oms.Member, len(all))
+	for i, name := range all {
+		members[i] = oms.Member{Name: name, Foreign: !strings.HasPrefix(name, memberPrefix)}
+	}
+	return members, nil
 }
 
 // membersAt asks one broker for the members, without those that this process

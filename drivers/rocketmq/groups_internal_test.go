@@ -89,7 +89,7 @@ func TestAMemberThatHasClosedIsNotWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, err := c.Members(t.Context(), "g", []string{"t"}); len(got) != 0 || err != nil {
-		t.Errorf("the members are %q, %v: want none", got, err)
+		t.Errorf("the members are %v, %v: want none", got, err)
 	}
 	if err := c.DeleteGroup(t.Context(), "g", []string{"t"}); err != nil {
 		t.Errorf("delete the group: %v", err)

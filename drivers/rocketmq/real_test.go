@@ -47,6 +47,7 @@ func harness(t *testing.T, b *broker) *omstest.Harness {
 		ReservedTopics:  reservedTopics,
 		ReservedHeaders: []string{"TAGS", "KEYS", "DELAY", "TIMER_DELIVER_MS", "TIMER_DELAY_SEC", "RETRY_TOPIC", "REAL_TOPIC", "REAL_QID", "TRAN_MSG", "PGROUP", "UNIQ_KEY", "WAIT", "RECONSUME_TIME", "MAX_RECONSUME_TIMES", "__STARTDELIVERTIME", "POP_CK", "OMS", "oms-h-TAGS"},
 		Foreign:         bare.foreign,
+		Stranger:        b.stranger,
 		Broker: omstest.Broker{
 			Stop: b.Stop, Start: b.Start,
 			Restart: func(ctx context.Context) error { return errors.Join(b.Stop(ctx), b.Start(ctx)) },

@@ -133,15 +133,15 @@ func (c *conn) DeleteGroup(ctx context.Context, group string, topics []string) e
 }
 
 // Members implements oms.GroupAdmin.
-func (c *conn) Members(ctx context.Context, group string, topics []string) (names []string, err error) {
+func (c *conn) Members(ctx context.Context, group string, topics []string) (members []oms.Member, err error) {
 	err = c.each(ctx, "list members", group, func(rows *dbsql.Rows) error {
-		var name string
-		err := rows.Scan(&name)
-		names = append(names, name)
+		var m oms.Member
+		err := rows.Scan(&m.Name)
+		members = append(members, m)
 		return err
 	}, "SELECT DISTINCT name FROM members WHERE grp = ? AND topic IN (SELECT value FROM json_each(?)) AND until > ?",
 		group, list(topics), time.Now().UnixMilli())
-	return names, err
+	return members, err
 }
 
 // Lag implements oms.LagReporter.

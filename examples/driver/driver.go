@@ -68,7 +68,8 @@ func (Driver) Capabilities(oms.AccessPoint) oms.Capabilities {
 		oms.Seek: "there are no offsets", oms.OffsetForTime: "there are no offsets", oms.GroupPositions: "there are no offsets",
 		oms.Replay: "what a group has acknowledged is not kept for it",
 		oms.Nack:   "not built", oms.Delay: "not built", oms.Priority: "not built", oms.Transactions: "not built",
-		oms.HalfMessages: "not built", oms.BrokerIdentity: "a copy of the file would have the same",
+		oms.ForeignMembers: "who reads the file by other means is in no list",
+		oms.HalfMessages:   "not built", oms.BrokerIdentity: "a copy of the file would have the same",
 	} {
 		c.Claims[name] = oms.Support{Note: why}
 	}

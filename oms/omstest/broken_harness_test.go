@@ -38,6 +38,10 @@ func (d *broken) harness() *omstest.Harness {
 		ReservedTopics:  []string{"$SYS", "__internal"},
 		ReservedHeaders: []string{"broken-topic", "broken-partition", "broken-id"},
 		Foreign:         d.foreign,
+		Stranger: func(_ context.Context, group, topic string) (string, func(context.Context) error, error) {
+			leave := d.broker.Stranger(group, "stranger", topic)
+			return "stranger", func(context.Context) error { leave(); return nil }, nil
+		},
 		Trim: func(_ context.Context, p oms.Partition, before int64) error {
 			d.broker.Trim(p, before)
 			return nil

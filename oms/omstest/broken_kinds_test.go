@@ -109,8 +109,8 @@ var receiverKinds = []kind{
 	{"every group begins at the oldest message", []string{"R06", "X05"}, beginAt(oms.Start{From: oms.StartEarliest})},
 	{"every group begins at what comes", []string{"N12", "R06", "X05"}, beginAt(oms.Start{From: oms.StartLatest})},
 	{"a group begins with its first member", []string{"A01", "A02", "A03", "A04", "A10", "A11", "C07", "F05", "M08", "M14", "N02", "N03", "N04", "N10", "N11", "N12", "O02", "O03", "O05", "P03", "P05", "P07", "P08", "R01", "R02", "R06", "R09", "R10", "R12", "S11", "X05"}, onEachConn(beginWithMember)},
-	{"all groups are one", []string{"N02", "N10", "P03", "R02", "R04", "R06", "R15", "X05"}, onEachConn(share)},
-	{"members do not share", []string{"A11", "F05", "F06", "N03", "N11", "O01", "P04", "P05", "P09", "R03", "X05"}, doNotShare},
+	{"all groups are one", []string{"N02", "N10", "P03", "R02", "R04", "R06", "R15", "X05", "X08"}, onEachConn(share)},
+	{"members do not share", []string{"A11", "F05", "F06", "N03", "N11", "O01", "P04", "P05", "P09", "R03", "X05", "X08"}, doNotShare},
 	{"a receiver ends with its session", []string{"A05", "A08", "F01", "F03", "F04", "O04", "X07"}, dieWithTheSession},
 	{"a receiver ends with its topic", []string{"R14", "X01"}, loseTopic},
 	{"a receiver reads topics that begin the same", []string{"R02"}, onEachConn(readMore)},
@@ -147,9 +147,16 @@ var connKinds = []kind{
 	{"groups are not deleted", []string{"X05"}, onEachConn(func(c *brokenConn) {
 		c.deleteGroup = func(ctx context.Context, _ string, _ []string) error { return c.check(ctx) }
 	})},
-	{"no members are listed", []string{"X05"}, onEachConn(func(c *brokenConn) {
-		c.members = func(ctx context.Context, _ string, _ []string) ([]string, error) { return nil, c.check(ctx) }
+	{"no members are listed", []string{"X05", "X08"}, onEachConn(func(c *brokenConn) {
+		c.members = func(ctx context.Context, _ string, _ []string) ([]oms.Member, error) { return nil, c.check(ctx) }
 	})},
+	{"foreign members pass for its own", []string{"X08"}, onEachConn(changeMembers(func(m *oms.Member) { m.Foreign = false }))},
+	{"foreign members have no names that lead to them", []string{"X08"}, onEachConn(changeMembers(func(m *oms.Member) {
+		if m.Foreign {
+			m.Name = "somebody"
+		}
+	}))},
+	{"every member is foreign", []string{"X05", "X08"}, onEachConn(changeMembers(func(m *oms.Member) { m.Foreign = true }))},
 	{"the lag overlooks what is out", []string{"P07"}, overlookHeld},
 	{"positions are one too high", []string{"P03"}, onEachConn(func(c *brokenConn) {
 		positions := c.positions

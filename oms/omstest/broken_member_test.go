@@ -42,7 +42,7 @@ func share(c *brokenConn) {
 	c.positions = func(ctx context.Context, _ string, topics []string) (map[oms.Partition]int64, error) {
 		return positions(ctx, one, topics)
 	}
-	c.members = func(ctx context.Context, _ string, topics []string) ([]string, error) {
+	c.members = func(ctx context.Context, _ string, topics []string) ([]oms.Member, error) {
 		return members(ctx, one, topics)
 	}
 }
@@ -185,4 +185,18 @@ func beginWithMember(c *brokenConn) {
 		return open(ctx, cfg)
 	}
 	c.ensureGroup = func(ctx context.Context, _ string, _ []string, _ oms.Start) error { return c.check(ctx) }
+}
+
+// changeMembers lists every member changed.
+func changeMembers(change func(*oms.Member)) func(*brokenConn) {
+	return func(c *brokenConn) {
+		list := c.members
+		c.members = func(ctx context.Context, group string, topics []string) ([]oms.Member, error) {
+			members, err := list(ctx, group, topics)
+			for i := range members {
+				change(&members[i])
+			}
+			return members, err
+		}
+	}
 }

@@ -32,7 +32,7 @@ type brokenConn struct {
 	topics       func(context.Context) ([]oms.TopicInfo, error)
 	ensureGroup  func(context.Context, string, []string, oms.Start) error
 	deleteGroup  func(context.Context, string, []string) error
-	members      func(context.Context, string, []string) ([]string, error)
+	members      func(context.Context, string, []string) ([]oms.Member, error)
 	lag          func(context.Context, string, []string) (map[oms.Partition]int64, error)
 	offsets      func(context.Context, []string, oms.Start) (map[oms.Partition]int64, error)
 	positions    func(context.Context, string, []string) (map[oms.Partition]int64, error)
@@ -146,7 +146,7 @@ func (c *brokenConn) DeleteGroup(ctx context.Context, group string, topics []str
 	return c.deleteGroup(ctx, group, topics)
 }
 
-func (c *brokenConn) Members(ctx context.Context, group string, topics []string) ([]string, error) {
+func (c *brokenConn) Members(ctx context.Context, group string, topics []string) ([]oms.Member, error) {
 	return c.members(ctx, group, topics)
 }
 

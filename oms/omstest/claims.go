@@ -13,7 +13,7 @@ var everyCapability = slices.Concat(operations, features, guarantees)
 // The capabilities by kind, as package oms has them.
 var (
 	operations = []oms.Capability{
-		oms.Nack, oms.Seek, oms.OffsetForTime, oms.PauseReceive, oms.CreateTopic, oms.DeleteTopic, oms.ManageGroups,
+		oms.Nack, oms.Seek, oms.OffsetForTime, oms.PauseReceive, oms.CreateTopic, oms.DeleteTopic, oms.ManageGroups, oms.ForeignMembers,
 		oms.ReportLag, oms.Transactions, oms.HalfMessages, oms.BrokerIdentity, oms.GroupPositions,
 	}
 	features = []oms.Capability{

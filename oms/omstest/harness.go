@@ -36,6 +36,10 @@ type Harness struct {
 	// knows nothing of package oms, to a topic of one partition. It returns
 	// when the broker has it.
 	Foreign func(ctx context.Context, topic string, body []byte, headers map[string]string) error
+	// Stranger has a program of the broker's own join a group that receives
+	// from a topic. It returns when the broker knows of the member, with a text
+	// that a user finds the program by. Leave ends the membership.
+	Stranger func(ctx context.Context, group, topic string) (hint string, leave func(context.Context) error, err error)
 	// Trim removes the messages of a partition before an offset, as retention
 	// does.
 	Trim func(ctx context.Context, p oms.Partition, before int64) error

@@ -31,6 +31,10 @@ var adminRules = []Rule{
 		ID: "X07", Sentence: "Transactions go on after a restart of the broker, and each of those before is there as a whole or not at all.",
 		Needs: []oms.Capability{oms.Transactions}, Faults: []Fault{Restart}, check: checkTransactionsRestart,
 	},
+	{
+		ID: "X08", Sentence: "A member that is another program's is told apart, by a name that leads to it, as long as it is there; the driver's own members are not.",
+		Needs: []oms.Capability{oms.ManageGroups, oms.ForeignMembers}, needs: needsStranger, check: checkForeignMembers,
+	},
 }
 
 // checkTopics is for brokers, too, whose list of topics lags behind.

@@ -57,6 +57,10 @@ func theOperations() map[oms.Capability]operation {
 			_, err := c.Groups()
 			return err
 		}, onConn[oms.GroupAdmin]},
+		oms.ForeignMembers: {func(b *bench, c *oms.Client, _ *member, topic string) error {
+			_, err := c.ForeignMembers(b.ctx, b.name("group"), []string{topic})
+			return err
+		}, onConn[oms.GroupAdmin]},
 		oms.ReportLag: {func(b *bench, c *oms.Client, _ *member, topic string) error {
 			_, err := c.Lag(b.ctx, b.name("group"), []string{topic})
 			return err

@@ -1,7 +1,10 @@
 package omstest
 
 import (
+	"context"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/omconnect/omconnect/oms"
 )
@@ -57,17 +60,96 @@ func (b *bench) deleteGroup(admin oms.GroupAdmin, group, topic string) {
 // hasMembers fails unless the group comes to have n members with names of
 // their own.
 func (b *bench) hasMembers(admin oms.GroupAdmin, group, topic string, n int) {
-	var names []string
+	var own, foreign []string
 	b.until("listing the members of a group", func() (bool, error) {
 		var err error
-		names, err = admin.Members(b.ctx, group, []string{topic})
-		if n == 0 && oms.CodeOf(err) == oms.ErrNotFound {
-			return true, nil
-		}
-		return len(names) == n, err
+		own, foreign, err = b.listMembers(admin, group, topic)
+		return len(own)+len(foreign) == n, err
 	})
-	slices.Sort(names)
-	if distinct := slices.Compact(slices.Clone(names)); len(distinct) != len(names) || slices.Contains(names, "") {
-		b.fail("members have no names of their own: %q", names)
+	if len(foreign) > 0 {
+		b.fail("the driver's own members %q are foreign to it", foreign)
+	}
+	distinct(b, own)
+}
+
+// distinct fails unless members have names of their own.
+func distinct(b *bench, names []string) {
+	sorted := slices.Sorted(slices.Values(names))
+	if len(slices.Compact(slices.Clone(sorted))) != len(names) || slices.Contains(names, "") {
+		b.fail("members have no names of their own: %q", sorted)
+	}
+}
+
+// listMembers returns the names of a group's members. A group that is not
+// there has none.
+func (b *bench) listMembers(admin oms.GroupAdmin, group, topic string) (own, foreign []string, err error) {
+	members, err := admin.Members(b.ctx, group, []string{topic})
+	if oms.CodeOf(err) == oms.ErrNotFound {
+		return nil, nil, nil
+	}
+	for _, m := range members {
+		if m.Foreign {
+			foreign = append(foreign, m.Name)
+		} else {
+			own = append(own, m.Name)
+		}
+	}
+	return own, foreign, err
+}
+
+func needsStranger(h *Harness) string {
+	if h.Stranger == nil {
+		return "the harness has no way to have another program in a group"
+	}
+	return ""
+}
+
+// checkForeignMembers has another program in a group, and when it has left
+// members of the driver that have other connections than whoever asks. Both
+// together are not asked for: a broker that only counts consumers cannot tell.
+func checkForeignMembers(b *bench) {
+	topic := b.topic(2)
+	group := b.group(topic)
+	admin, err := b.open().Groups()
+	b.ok("find groups", err)
+	var own, foreign []string
+	has := func(what string, owned, strange int) {
+		b.until(what, func() (bool, error) {
+			var err error
+			own, foreign, err = b.listMembers(admin, group, topic)
+			if owned > 0 && len(foreign) > 0 {
+				b.fail("the driver's own member %q is foreign to it when it comes", foreign)
+			}
+			if err == nil && (len(own) != owned || len(foreign) != strange) {
+				err = fmt.Errorf("its members are %q, foreign ones %q", own, foreign)
+			}
+			return err == nil, err
+		})
+		distinct(b, slices.Concat(own, foreign))
+	}
+	has("a group without members", 0, 0)
+	hint, leave, err := b.h.Stranger(b.ctx, group, topic)
+	b.ok("have another program join", err)
+	gone := false
+	b.onClose(func(ctx context.Context) error {
+		if gone {
+			return nil
+		}
+		return leave(ctx)
+	})
+	has("a member that is another program's", 0, 1)
+	if !strings.Contains(foreign[0], hint) {
+		b.fail("the foreign member %q has nothing of %q in its name, by which its user would find it", foreign[0], hint)
+	}
+	names, err := b.open().ForeignMembers(b.ctx, group, []string{topic})
+	b.ok("list foreign members", err)
+	b.same("the foreign members", names, foreign)
+	b.ok("have it leave", leave(b.ctx))
+	gone = true
+	has("a group that the other program has left", 0, 0)
+
+	for n := range 3 {
+		b.memberOf(b.another(), oms.ReceiverConfig{Group: group, Topics: []string{topic}})
+		has("members of the driver's own", n+1, 0)
 	}
 }
