@@ -23,7 +23,7 @@ func (l *lane) suspect(r *record) {
 	if l.doubts == nil {
 		l.doubts = make(map[*oms.Message]doubt)
 	}
-	l.doubts[r.msg] = doubt{r.batch.sender, r.number}
+	l.doubts[r.msg] = doubt{r.sender, r.number}
 }
 
 // prepare gets a session, and finds out what the stream holds of what may have

@@ -52,7 +52,8 @@ func (r *receiver) flush(ctx context.Context, parts []*part) error {
 
 // settle acknowledges a message once more, and waits until that is answered and
 // written. Of a topic or a group that was deleted there is nothing to
-// acknowledge: its server does not answer, or says that nobody is there.
+// acknowledge, made again or not: the server does not answer, or says that
+// nobody is there.
 func (pt *part) settle(ctx context.Context, h *held) error {
 	c := pt.receiver.conn
 	err := pt.request(ctx, h)
@@ -64,7 +65,8 @@ func (pt *part) settle(ctx context.Context, h *held) error {
 	}
 	ctx, cancel := pt.session.within(ctx)
 	defer cancel()
-	if c.consumerGone(ctx, pt.session, pt.stream, pt.durable) {
+	info, lookup := pt.consumerInfo(ctx)
+	if isGone(lookup) || lookup == nil && !info.Created.Equal(pt.made) {
 		return nil
 	}
 	return err

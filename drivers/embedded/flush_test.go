@@ -107,6 +107,37 @@ func TestFlushWaitsForPartitionsThatAreLeaving(t *testing.T) {
 	b.await(t, 1)
 }
 
+// The server answers no acknowledgement of what the consumer, a new one of that
+// name, has not delivered.
+func TestFlushHasNothingToWaitForOfATopicThatWasDeletedAndMadeAgain(t *testing.T) {
+	t.Parallel()
+	c, topic := setup(t, 1)
+	sendAll(t, c, spread(10, 1))
+	m := openMember(t, c, group("g"))
+	if err := m.Ack(t.Context(), m.get(t, 10)); err != nil {
+		t.Fatal(err)
+	}
+	again := make(chan struct{}) // until then the member is busy with what it loses
+	m.onRevoke = func([]oms.Partition) { <-again; m.onRevoke = nil }
+	admin := c.(oms.TopicAdmin)
+	if err := admin.DeleteTopic(testContext(t), topic); err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.CreateTopic(testContext(t), oms.TopicSpec{Name: topic}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.(oms.GroupAdmin).EnsureGroup(testContext(t), "g", []string{topic}, oms.Start{}); err != nil {
+		t.Fatal(err)
+	}
+	close(again)
+	if err := m.Flush(testContext(t)); err != nil {
+		t.Errorf("Flush: %v", err)
+	}
+	if err := m.Close(testContext(t)); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+}
+
 func TestFlushTellsOnceThatAcknowledgementsMayBeLost(t *testing.T) {
 	t.Parallel()
 	n := startNATS(t)

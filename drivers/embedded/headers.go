@@ -1,50 +1,15 @@
 package embedded
 
 import (
-	"errors"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/omconnect/omconnect/drivers/internal/envelope"
 	"github.com/omconnect/omconnect/oms"
 )
-
-var errDamaged = errors.New("damaged")
-
-// decodeHeaders restores the headers that an envelope lists, in order, and
-// adds those that a NATS program put there since.
-func decodeHeaders(list string, header nats.Header) (oms.Headers, error) {
-	var hs oms.Headers
-	taken := make(map[string]int)
-	for item := range strings.SplitSeq(list, ",") {
-		escaped, value, inline := strings.Cut(item, ":")
-		escaped, empty := strings.CutSuffix(escaped, "!")
-		name, err := url.PathUnescape(escaped)
-		if err != nil {
-			return nil, err
-		}
-		h := oms.Header{Name: name}
-		switch {
-		case inline:
-			if h.Value, err = decodeBytes(value); err != nil {
-				return nil, err
-			}
-		case !empty:
-			at := warded(name)
-			values := header[at]
-			if taken[at] >= len(values) {
-				return nil, errDamaged
-			}
-			h.Value = []byte(values[taken[at]])
-			taken[at]++
-		}
-		hs = append(hs, h)
-	}
-	return append(hs, foreignHeaders(header, taken)...), nil
-}
 
 // laneHeaders are those that a message of ours has and no sender gave it.
 var laneHeaders = [...]string{envelopeHeader, jetstream.MsgIDHeader, jetstream.ExpectedLastMsgIDHeader}
@@ -75,7 +40,7 @@ func foreignHeaders(header nats.Header, taken map[string]int) oms.Headers {
 	var hs oms.Headers
 	for _, name := range names {
 		for _, value := range header[name][taken[name]:] {
-			hs = append(hs, oms.Header{Name: strings.TrimPrefix(name, wardHeader), Value: []byte(value)})
+			hs = append(hs, oms.Header{Name: strings.TrimPrefix(name, envelope.Ward), Value: []byte(value)})
 		}
 	}
 	return hs

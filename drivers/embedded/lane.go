@@ -74,17 +74,21 @@ type outcome struct {
 
 func tell(outcomes []outcome) {
 	for _, o := range outcomes {
-		o.record.batch.sender.settle(o.record.batch, o.record.index, o.record.size, o.err)
+		o.record.settle(o.err)
 	}
 }
 
 // enqueue takes a record over.
 func (l *lane) enqueue(r *record) {
 	l.mu.Lock()
-	if r.batch.sender.isBlocked(l.at) {
-		r.batch.sender.block(l.at) // those behind it must wait for its done, too
+	switch k := r.sender.book; {
+	case k.Blocked(l.at):
 		l.mu.Unlock()
-		tell([]outcome{{r, errBehindFailure}})
+		r.settle(errBehindFailure)
+		return
+	case k.GaveUp(): // and its messages were taken out of the lane
+		l.mu.Unlock()
+		r.settle(l.unsent())
 		return
 	}
 	if d, ok := l.doubts[r.msg]; ok {

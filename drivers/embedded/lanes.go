@@ -59,15 +59,15 @@ func (ls *lanes) abandon(s *sender) {
 		l.mu.Lock()
 		kept := l.queue[:0:0]
 		for _, r := range l.queue {
-			if r.batch.sender == s {
-				out = append(out, outcome{r, l.conn.code("send", l.at.Topic, oms.ErrAborted, "the sender was closed before it was sent")})
+			if r.sender == s {
+				out = append(out, outcome{r, l.unsent()})
 			} else {
 				kept = append(kept, r)
 			}
 		}
 		l.queue = kept
 		for i, r := range l.onWire {
-			if r.batch.sender != s {
+			if r.sender != s {
 				continue
 			}
 			out = append(out, outcome{r, l.conn.code("send", l.at.Topic, oms.ErrUnknown, "the sender was closed before the broker answered")})
@@ -94,9 +94,10 @@ func (ls *lanes) forget(s *sender) {
 // orphan returns a record for what is on the wire of a sender that is not
 // interested any more.
 func (r *record) orphan() *record {
-	nobody := &sender{conn: r.batch.sender.conn, blocked: make(map[oms.Partition]uint64), idle: make(chan struct{})}
-	b := &batch{sender: nobody, done: func(error) {}, left: 1}
-	nobody.open = []*batch{b}
-	o := &record{batch: b, size: r.size, flight: r.flight}
-	return o
+	return &record{sender: r.sender.conn.newSender(oms.SenderConfig{}), size: r.size, flight: r.flight}
+}
+
+// unsent is the outcome of what its sender gave up before it was on the wire.
+func (l *lane) unsent() error {
+	return l.conn.code("send", l.at.Topic, oms.ErrAborted, "the sender was closed before it was sent")
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/omconnect/omconnect/internal/sleep"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -125,7 +126,7 @@ func (l *link) wait(ctx context.Context) (*session, error) {
 		if err == nil || !oms.IsTemporary(err) {
 			return s, err
 		}
-		if !sleep(ctx, l.pause()) {
+		if sleep.For(ctx, l.pause()) != nil {
 			return nil, ctx.Err()
 		}
 	}
@@ -166,16 +167,4 @@ func (l *link) close() {
 
 func (l *link) fail(code oms.Code, err error) error {
 	return &oms.Error{Op: "connect", Driver: l.driver, Code: code, Err: err}
-}
-
-// sleep waits, and reports whether ctx let it.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

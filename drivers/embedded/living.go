@@ -10,6 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/omconnect/omconnect/internal/sleep"
 )
 
 // present reports whether a member is still there.
@@ -65,7 +67,7 @@ func (r *roster) answers(ctx context.Context, inbox, id string) bool {
 		if !errors.Is(err, nats.ErrNoResponders) {
 			return true
 		}
-		if !sleep(ctx, 100*time.Millisecond) {
+		if sleep.For(ctx, 100*time.Millisecond) != nil {
 			return true
 		}
 	}

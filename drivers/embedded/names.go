@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/omconnect/omconnect/drivers/internal/escape"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -25,11 +26,11 @@ func checkTopic(name string) error {
 	}
 	for _, prefix := range reserved {
 		if strings.HasPrefix(name, prefix) {
-			return fmt.Errorf("names that begin with %s are reserved by NATS; choose another name", prefix)
+			return fmt.Errorf("topic %q is reserved: names that begin with %s are NATS's own; choose another name", name, prefix)
 		}
 	}
 	if n := len(streamName(name, 0)); n > longestName {
-		return fmt.Errorf("the topic's name takes %d bytes when encoded, at most %d are possible here", n, longestName)
+		return fmt.Errorf("the name of topic %.60q takes %d bytes when encoded, at most %d are possible here; choose a shorter one", name, n, longestName)
 	}
 	return nil
 }
@@ -69,58 +70,21 @@ func topicOf(stream string) (topic string, partition int, ok bool) {
 // topic stay as they are where NATS allows them; the number is always the last
 // token, so that partition 1 of T is T.1 and partition 0 of T.1 is T.1.0.
 func subjectOf(topic string, partition int) string {
-	var b strings.Builder
+	var b []byte
 	for i := range len(topic) {
 		inner := i > 0 && i < len(topic)-1 && topic[i-1] != '.' && topic[i+1] != '.'
 		if topic[i] == '.' && inner {
-			b.WriteByte('.')
+			b = append(b, '.')
 			continue
 		}
-		encodeByte(&b, topic[i])
+		b = mark.Append(b, topic[i])
 	}
-	b.WriteByte('.')
-	b.WriteString(strconv.Itoa(partition))
-	return b.String()
+	return string(strconv.AppendInt(append(b, '.'), int64(partition), 10))
 }
 
-// encode makes one token of any string: letters, digits, - and _ stay, every
-// other byte becomes = and two hexadecimal digits.
-func encode(s string) string {
-	var b strings.Builder
-	for i := range len(s) {
-		encodeByte(&b, s[i])
-	}
-	return b.String()
-}
+// mark stands before what NATS does not take in one token of a name.
+const mark escape.Mark = '='
 
-func encodeByte(b *strings.Builder, c byte) {
-	const digits = "0123456789ABCDEF"
-	if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' {
-		b.WriteByte(c)
-		return
-	}
-	b.WriteByte('=')
-	b.WriteByte(digits[c>>4])
-	b.WriteByte(digits[c&15])
-}
+func encode(s string) string { return mark.Encode(s) }
 
-// decode undoes encode.
-func decode(s string) (string, bool) {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] != '=' {
-			b.WriteByte(s[i])
-			continue
-		}
-		if i+2 >= len(s) {
-			return "", false
-		}
-		c, err := strconv.ParseUint(s[i+1:i+3], 16, 8)
-		if err != nil {
-			return "", false
-		}
-		b.WriteByte(byte(c))
-		i += 2
-	}
-	return b.String(), encode(b.String()) == s
-}
+func decode(name string) (s string, ok bool) { return mark.Decode(name) }

@@ -45,6 +45,7 @@ func (r *receiver) open(ctx context.Context, s *session, p oms.Partition, seek i
 	if err := pt.rewind(ctx, info, nil); err != nil {
 		return nil, err
 	}
+	pt.made = info.Created
 	pt.due = info.NumAckPending
 	pt.serial, pt.high = info.Delivered.Consumer, int64(info.Delivered.Stream) //nolint:gosec // sequences
 	pt.dueTo = pt.high

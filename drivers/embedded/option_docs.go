@@ -15,7 +15,7 @@ func (d Driver) Options() []oms.OptionDoc {
 		return natsOptionDocs()
 	}
 	return []oms.OptionDoc{
-		{Name: "dir", Default: defaultDir, Doc: "Folder of the broker. The default is that of a gateway whose data folder is ./data; another gateway has it in its own."},
+		{Name: "dir", Default: defaultDir, Doc: "Folder of the broker. The default is that of a gateway whose data folder is ./data; another gateway has it in its own. A connector that names no folder means its gateway's broker, and cannot give it other options."},
 		{Name: "durability", Default: "interval", Values: []string{"interval", "strict"}, Doc: "When a message is on the disk: every sync.interval.ms, or before each confirmation."},
 		{Name: "sync.interval.ms", Type: oms.OptionMillis, Default: millis(defaultSync), Doc: "How often what was written is forced to the disk; 10 to 60000."},
 		{Name: "retention.ms", Type: oms.OptionMillis, Default: millis(defaultRetention), Doc: "How long messages are kept; at least " + millis(2*duplicateWindow) + "."},

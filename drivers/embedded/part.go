@@ -22,6 +22,7 @@ type part struct {
 	durable  string
 	inbox    string
 	sub      *nats.Subscription
+	made     time.Time // when its consumer was: one of the same name may come after it
 
 	window   map[int64]*held  // unacknowledged, handed out or not
 	buffer   []*held          // of those, not handed out, in order

@@ -160,7 +160,7 @@ func (c *conn) positionOf(ctx context.Context, group string, p oms.Partition) (o
 	defer cancel()
 	stream, durable := streamName(p.Topic, p.Number), encode(group)
 	consumer, err := s.js.Consumer(ctx, stream, durable)
-	if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+	if isGone(err) {
 		return 0, false, nil
 	}
 	if err != nil {

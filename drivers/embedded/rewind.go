@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/omconnect/omconnect/internal/sleep"
 )
 
 // What a consumer has delivered and got no acknowledgement for comes again
@@ -84,7 +86,7 @@ func (pt *part) forgotten(ctx context.Context) error {
 		if err != nil || info.NumWaiting == 0 {
 			return err
 		}
-		if !sleep(ctx, 5*time.Millisecond) {
+		if sleep.For(ctx, 5*time.Millisecond) != nil {
 			return ctx.Err()
 		}
 	}

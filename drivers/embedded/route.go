@@ -4,21 +4,22 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/omconnect/omconnect/internal/murmur2"
+	"github.com/omconnect/omconnect/drivers/internal/book"
+	"github.com/omconnect/omconnect/drivers/internal/turns"
 	"github.com/omconnect/omconnect/oms"
 )
 
 // A call is one SendAsync on its way into the lanes. It remembers what was
 // found out about the topic of the message before: most calls are of one.
 type call struct {
-	sticky map[string]int // by topic: where messages without a key go
-	topic  string
-	lanes  []*lane // of the topic's partitions; nil before they are needed
+	turn  *turns.Call
+	topic string
+	lanes []*lane // of the topic's partitions; nil before they are needed
 }
 
 // submit finds the message's lane and puts it there.
 func (s *sender) submit(ctx context.Context, c *call, r *record) {
-	topic := oms.Partition{Topic: r.msg.Topic, Number: -1} // as long as the partition is not known
+	topic := oms.Partition{Topic: r.msg.Topic, Number: book.Whole} // as long as the partition is not known
 	if c.lanes == nil || c.topic != topic.Topic {
 		if err := checkTopic(topic.Topic); err != nil {
 			s.refuse(r, topic, s.conn.invalid("send", topic.Topic, err))
@@ -31,7 +32,7 @@ func (s *sender) submit(ctx context.Context, c *call, r *record) {
 		}
 		c.topic, c.lanes = topic.Topic, make([]*lane, n)
 	}
-	p, err := s.partition(r.msg, len(c.lanes), c.sticky)
+	p, err := s.partition(r.msg, len(c.lanes), c.turn)
 	if err != nil {
 		s.refuse(r, topic, err)
 		return
@@ -51,35 +52,20 @@ func (s *sender) submit(ctx context.Context, c *call, r *record) {
 		s.refuse(r, p, s.conn.fail("send", p.Topic, err))
 		return
 	}
-	if s.isBlocked(topic) {
+	if s.book.Blocked(topic) {
 		s.refuse(r, topic, errBehindFailure)
 		return
 	}
 	l.enqueue(r)
 }
 
-// partition chooses by key; messages of a call that have none stay together,
-// and the next call's go to the next partition.
-func (s *sender) partition(m *oms.Message, n int, sticky map[string]int) (oms.Partition, error) {
+// partition returns where a message goes.
+func (s *sender) partition(m *oms.Message, n int, turn *turns.Call) (oms.Partition, error) {
 	p := oms.Partition{Topic: m.Topic}
-	switch {
-	case m.ToPartition != nil:
-		if p.Number = *m.ToPartition; p.Number < 0 || p.Number >= n {
-			return p, s.conn.invalid("send", m.Topic, fmt.Errorf("partition %d: the topic has 0 to %d", p.Number, n-1))
-		}
-	case n == 1:
-	case m.Key != nil:
-		p.Number = murmur2.Partition(m.Key, n)
-	default:
-		number, ok := sticky[m.Topic]
-		if !ok {
-			s.mu.Lock()
-			number = s.turn[m.Topic] % n
-			s.turn[m.Topic] = number + 1
-			s.mu.Unlock()
-			sticky[m.Topic] = number
-		}
-		p.Number = number % n
+	if m.ToPartition == nil {
+		p.Number = turn.Partition(m, n)
+	} else if p.Number = *m.ToPartition; p.Number < 0 || p.Number >= n {
+		return p, s.conn.invalid("send", m.Topic, fmt.Errorf("partition %d: the topic has 0 to %d", p.Number, n-1))
 	}
 	return p, nil
 }

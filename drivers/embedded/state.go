@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/omconnect/omconnect/internal/sleep"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -65,7 +66,7 @@ func (b *broker) awaitState(ctx context.Context, stream, durable string, enough 
 		case err == nil && enough(state):
 			return nil
 		}
-		if !sleep(ctx, stateEvery) {
+		if sleep.For(ctx, stateEvery) != nil {
 			return &oms.Error{Code: oms.ErrTimeout, Err: fmt.Errorf("the broker does not write the acknowledgements of %s: %w", stream, errors.Join(err, ctx.Err()))}
 		}
 	}

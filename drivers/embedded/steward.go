@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/omconnect/omconnect/internal/sleep"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -42,7 +43,7 @@ func (r *receiver) steward(soft, hard context.Context) {
 		}
 		if err != nil {
 			r.trouble(err)
-			sleep(soft, max(r.conn.link.pause(), retryEvery))
+			_ = sleep.For(soft, max(r.conn.link.pause(), retryEvery))
 		}
 	}
 }

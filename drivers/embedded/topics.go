@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/omconnect/omconnect/internal/sleep"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -160,7 +161,7 @@ func patiently(ctx context.Context, f func() error) error {
 	for {
 		err := f()
 		api, ok := errors.AsType[*jetstream.APIError](err)
-		if !ok || api.ErrorCode != apiStoreCreation || !sleep(ctx, 50*time.Millisecond) {
+		if !ok || api.ErrorCode != apiStoreCreation || sleep.For(ctx, 50*time.Millisecond) != nil {
 			return err
 		}
 	}

@@ -63,7 +63,25 @@ func TestADeliveryThatWentAstrayComesBackInOrder(t *testing.T) {
 
 func TestMessagesThatAgeAreAGapToWhoDidNotReadThem(t *testing.T) {
 	t.Parallel()
-	c, topic := setup(t, 1, "retention.ms", "10000")
+	c, topic := setup(t, 1, "retention.ms", "600000")
+	js, err := native(t, dirOf(t, c)).JetStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	age := func(from, to time.Duration) { // once the test has what it needs, however slow it is
+		t.Helper()
+		info, err := js.StreamInfo("t-0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Config.MaxAge != from {
+			t.Errorf("messages are kept for %v, want %v", info.Config.MaxAge, from)
+		}
+		info.Config.MaxAge = to
+		if _, err := js.UpdateStream(&info.Config); err != nil {
+			t.Fatal(err)
+		}
+	}
 	g := group("g")
 	g.MaxUnacked = 1
 	m := openMember(t, c, g)
@@ -71,6 +89,7 @@ func TestMessagesThatAgeAreAGapToWhoDidNotReadThem(t *testing.T) {
 	sendAll(t, c, numbered(topic, 0, 5))
 	first := m.get(t, 1)
 	ctx := testContext(t)
+	age(10*time.Minute, time.Second)
 	for tick := time.NewTicker(100 * time.Millisecond); ; <-tick.C { // until what was sent is gone
 		lag, err := c.(oms.LagReporter).Lag(ctx, "fresh", []string{topic})
 		if err != nil {
@@ -80,6 +99,7 @@ func TestMessagesThatAgeAreAGapToWhoDidNotReadThem(t *testing.T) {
 			break
 		}
 	}
+	age(time.Second, 10*time.Minute)
 	sendAll(t, c, numbered(topic, 5, 1))
 	if err := m.Ack(ctx, first); err != nil {
 		t.Fatal(err)

@@ -104,7 +104,7 @@ func (l *lane) drained() []outcome {
 	var again []*record
 	failed := make(map[*sender]bool)
 	for _, r := range l.onWire {
-		switch s := r.batch.sender; {
+		switch s := r.sender; {
 		case r.err != nil:
 			out = append(out, outcome{r, r.err})
 			failed[s] = true
@@ -131,7 +131,7 @@ func (l *lane) sweep(failed map[*sender]bool) []outcome {
 	var out []outcome
 	kept := l.queue[:0:0]
 	for _, r := range l.queue {
-		if failed[r.batch.sender] {
+		if failed[r.sender] {
 			out = append(out, outcome{r, errBehindFailure})
 			if r.maybe { // it still is
 				l.suspect(r)
@@ -142,7 +142,7 @@ func (l *lane) sweep(failed map[*sender]bool) []outcome {
 	}
 	l.queue = kept
 	for s := range failed {
-		s.block(l.at)
+		s.book.Block(l.at)
 	}
 	return out
 }
@@ -160,7 +160,7 @@ func (l *lane) lose(err error) []outcome {
 	failed := make(map[*sender]bool)
 	var out []outcome
 	for _, r := range l.onWire {
-		failed[r.batch.sender] = true
+		failed[r.sender] = true
 		if r.err == nil && !r.refused {
 			l.suspect(r)
 			out = append(out, outcome{r, err})
@@ -186,7 +186,7 @@ func (l *lane) drop(err error) []outcome {
 	failed := make(map[*sender]bool)
 	var out []outcome
 	for _, r := range l.queue {
-		s := r.batch.sender
+		s := r.sender
 		if failed[s] {
 			out = append(out, outcome{r, errBehindFailure})
 		} else {
@@ -199,7 +199,7 @@ func (l *lane) drop(err error) []outcome {
 	}
 	l.queue = nil
 	for s := range failed {
-		s.block(l.at)
+		s.book.Block(l.at)
 	}
 	return out
 }

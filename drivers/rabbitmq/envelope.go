@@ -27,7 +27,6 @@ const (
 	headerTraceParent = "traceparent"
 	headerTraceState  = "tracestate"
 	ownHeaders        = "oms-" // no header of a user's is stored under a name that begins so
-	wardHeaders       = "oms-h-"
 )
 
 // headerRoom is what the properties and headers of a message may take: they

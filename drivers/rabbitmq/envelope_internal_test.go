@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/omconnect/omconnect/drivers/internal/envelope"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -237,7 +238,7 @@ func TestADamagedListOfHeadersIsPassedOver(t *testing.T) {
 	t.Parallel()
 	want := oms.Headers{{Name: "a", Value: []byte("b")}, {Name: "CC", Value: []byte("c")}}
 	for _, list := range []string{"missing", "a,missing", "a:%", "%zz", "a,", "!", ":YQ"} {
-		m := decode(&amqp.Delivery{Headers: amqp.Table{headerList: list, "a": "b", wardHeaders + "CC": "c"}}, "t")
+		m := decode(&amqp.Delivery{Headers: amqp.Table{headerList: list, "a": "b", envelope.Ward + "CC": "c"}}, "t")
 		if diff := cmp.Diff(want, m.Headers); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", list, diff)
 		}

@@ -1,10 +1,8 @@
 package rabbitmq
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,37 +11,26 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/omconnect/omconnect/drivers/internal/envelope"
 	"github.com/omconnect/omconnect/oms"
 )
 
 // A table of AMQP is a set of names, in no order. The list of headers has all
-// names in order: name for one whose value stands in the table, name:value in
-// base64 for one whose value does not, name! for one without a value.
+// names in order, and the values that do not stand in the table.
 
 // encodeHeaders puts the headers into the table, and the list of them.
 func encodeHeaders(table amqp.Table, hs oms.Headers) {
 	if len(hs) == 0 {
 		return
 	}
-	var list strings.Builder
-	for i, h := range hs {
-		if i > 0 {
-			list.WriteByte(',')
+	table[headerList] = string(envelope.AppendList(nil, hs, func(i int) bool {
+		name := warded(hs[i].Name)
+		if _, taken := table[name]; taken || !nativeName(hs[i].Name) {
+			return false
 		}
-		list.WriteString(escapeName(h.Name))
-		name := warded(h.Name)
-		_, taken := table[name]
-		switch {
-		case h.Value == nil:
-			list.WriteByte('!')
-		case taken, !nativeName(h.Name):
-			list.WriteByte(':')
-			list.WriteString(base64.RawURLEncoding.EncodeToString(h.Value))
-		default:
-			table[name] = native(h.Value)
-		}
-	}
-	table[headerList] = list.String()
+		table[name] = native(hs[i].Value)
+		return true
+	}))
 }
 
 // decodeHeaders restores the headers that the list has, in order, and adds
@@ -63,7 +50,7 @@ func decodeHeaders(table amqp.Table) oms.Headers {
 	}
 	slices.Sort(others)
 	for _, name := range others {
-		hs = append(hs, oms.Header{Name: strings.TrimPrefix(name, wardHeaders), Value: value(table[name])})
+		hs = append(hs, oms.Header{Name: strings.TrimPrefix(name, envelope.Ward), Value: value(table[name])})
 	}
 	return hs
 }
@@ -76,43 +63,19 @@ func listedHeaders(table amqp.Table) (hs oms.Headers, listed map[string]bool) {
 		return nil, nil
 	}
 	listed = make(map[string]bool)
-	for item := range strings.SplitSeq(list, ",") {
-		h, ok := decodeHeader(item, table, listed)
-		if !ok {
-			return nil, nil
-		}
-		hs = append(hs, h)
-	}
-	return hs, listed
-}
-
-func decodeHeader(item string, table amqp.Table, listed map[string]bool) (h oms.Header, ok bool) {
-	escaped, encoded, inline := strings.Cut(item, ":")
-	escaped, none := strings.CutSuffix(escaped, "!")
-	name, err := url.PathUnescape(escaped)
-	if err != nil {
-		return h, false
-	}
-	h.Name = name
-	switch {
-	case none:
-	case inline:
-		if h.Value, err = base64.RawURLEncoding.DecodeString(encoded); err != nil {
-			return h, false
-		}
-	default:
+	hs, err := envelope.ReadList(list, func(name string) ([]byte, bool) {
 		place := warded(name)
 		v, ok := table[place]
-		if !ok {
-			return h, false
-		}
 		listed[place] = true
-		h.Value = value(v)
+		if b := value(v); b != nil {
+			return b, ok
+		}
+		return []byte{}, ok
+	})
+	if err != nil || slices.ContainsFunc(hs, func(h oms.Header) bool { return h.Name == "" }) {
+		return nil, nil
 	}
-	if h.Value == nil && !none {
-		h.Value = []byte{}
-	}
-	return h, name != ""
+	return hs, listed
 }
 
 // reserved reports whether a header of the table is not one of the message's:
@@ -122,7 +85,7 @@ func reserved(name string) bool {
 	case headerTraceParent, headerTraceState, "x-delivery-count", "x-acquired-count", "x-stream-offset":
 		return true
 	}
-	return strings.HasPrefix(name, ownHeaders) && !strings.HasPrefix(name, wardHeaders)
+	return strings.HasPrefix(name, ownHeaders) && !strings.HasPrefix(name, envelope.Ward)
 }
 
 // nativeName reports whether a header of that name can stand in the table.
@@ -143,7 +106,7 @@ var (
 func warded(name string) string {
 	lower := strings.ToLower(name)
 	if slices.Contains(steering, lower) || slices.ContainsFunc(steeringPrefixes, func(p string) bool { return strings.HasPrefix(lower, p) }) {
-		return wardHeaders + name
+		return envelope.Ward + name
 	}
 	return name
 }
@@ -177,9 +140,4 @@ func value(v any) []byte {
 		return fmt.Append(nil, v)
 	}
 	return text
-}
-
-// escapeName encodes a name so that it has none of the list's own characters.
-func escapeName(name string) string {
-	return strings.NewReplacer(",", "%2C", ":", "%3A", "!", "%21").Replace(url.PathEscape(name))
 }

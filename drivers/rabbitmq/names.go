@@ -36,15 +36,22 @@ func slotQueue(group string, slot int) string {
 // checkTopic refuses names that no broker takes, and those that RabbitMQ
 // keeps for itself.
 func checkTopic(topic string) error {
+	if err := topicProblem(topic); err != nil {
+		return invalid(err.Error())
+	}
+	return nil
+}
+
+func topicProblem(topic string) error {
 	switch err := oms.ValidTopic(topic); {
 	case err != nil:
-		return invalid(err.Error())
+		return err
 	case strings.HasPrefix(strings.ToLower(topic), "amq."):
-		return invalid("names that start with amq. are RabbitMQ's own")
+		return fmt.Errorf("topic %q is reserved: names that start with amq. are RabbitMQ's own; choose another name", topic)
 	case strings.HasPrefix(topic, delayedPrefix), topic == membersExchange:
-		return invalid("exchanges " + membersExchange + " and " + delayedPrefix + "* are the driver's own")
+		return fmt.Errorf("topic %q is reserved: exchanges %s and %s* are the driver's own; choose another name", topic, membersExchange, delayedPrefix)
 	case len(countQueue(topic)) > shortString:
-		return invalid(fmt.Sprintf("the topic's name has %d bytes; RabbitMQ has room for %d", len(topic), shortString-len(countQueue(""))))
+		return fmt.Errorf("the name of topic %.60q has %d bytes; RabbitMQ has room for %d; choose a shorter one", topic, len(topic), shortString-len(countQueue("")))
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strconv"
 	"time"
+
+	"github.com/omconnect/omconnect/oms"
 )
 
 // commitEvery is how often positions are committed that nobody flushes: a
@@ -48,11 +50,12 @@ func (r *receiver) Flush(ctx context.Context) error {
 func (r *receiver) commit(ctx context.Context, p *part) error {
 	p.committing.Lock()
 	defer p.committing.Unlock()
-	r.mu.Lock()
-	position, mine := p.position(), p.begun && !p.gone
-	r.mu.Unlock()
-	if !mine || position == p.committed {
+	position, open := r.uncommitted(p)
+	if !open {
 		return nil
+	}
+	if r.isRobbed(p) { // it is not ours to move
+		return r.conn.code("flush", p.id.String(), oms.ErrStaleDelivery, "another member took the partition before its acknowledgements were committed: their messages come again")
 	}
 	fields := map[string]string{
 		"topic": p.native, "queueId": strconv.Itoa(p.queue.id), "bname": p.queue.broker,
@@ -60,8 +63,23 @@ func (r *receiver) commit(ctx context.Context, p *part) error {
 	}
 	// On the session's connection: with that the partition is lost.
 	if _, err := p.peer.ask(ctx, r.peers.command(reqUpdateOffset, fields, nil), r.conn.options.timeout); err != nil {
-		return classify("flush", p.id.String(), err)
+		return classify("flush", p.id.String(), unsure(p, position, err))
 	}
 	p.committed = position
 	return nil
+}
+
+// uncommitted is how far the partition is done, if the broker was not told. The
+// caller holds committing.
+func (r *receiver) uncommitted(p *part) (position int64, open bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	position = p.position()
+	return position, p.begun && !p.gone && position != p.committed
+}
+
+func (r *receiver) isRobbed(p *part) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return p.robbed
 }

@@ -91,7 +91,8 @@
 // Where nobody saw that, after all members were killed, the locks end after a
 // minute. All members of a group receive from the same topics; one with others
 // is ErrInvalid. Members of other client libraries take no locks and are not
-// counted: they must not be in the group at the same time.
+// counted: they must not be in the group at the same time. Members lists them
+// as foreign.
 //
 // OnAssigned may name offsets. One below what is retained or beyond the end is
 // a gap; of one beyond the end, From is larger than To. A negative one is the

@@ -2,49 +2,23 @@ package rocketmq
 
 import (
 	"bytes"
-	"encoding/base64"
 	"fmt"
-	"net/url"
 	"slices"
-	"strconv"
-	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/apache/rocketmq-client-go/v2/primitive"
 
+	"github.com/omconnect/omconnect/drivers/internal/envelope"
 	"github.com/omconnect/omconnect/oms"
 )
 
 // RocketMQ's properties are a map of non-empty text without the bytes 1 and 2.
-// What they cannot say stands in one property of ours, the envelope: fields of
-// the form name=value, separated by semicolons, text percent-encoded, bytes in
-// base64. Headers that properties can carry stay properties, so that its
-// programs see them; the envelope lists all names in order, and the values of
-// the others.
+// What they cannot say stands in one property of ours.
 const envelopeProperty = "OMS"
-
-// wardPrefix is put before the names of headers that would steer the broker or
-// a client of it.
-const wardPrefix = "oms-h-"
 
 // mostProperties is what the broker takes of properties in bytes: their length
 // is a signed number of 16 bits. It adds some of its own.
 const mostProperties = 32767 - 1024
-
-// The fields of an envelope.
-const (
-	fieldID          = "id"
-	fieldKey         = "key"
-	fieldBorn        = "born"
-	fieldCorrelation = "corr"
-	fieldTraceParent = "tp"
-	fieldTraceState  = "ts"
-	fieldExpires     = "exp"
-	fieldNil         = "nil"  // of the body: present for a tombstone
-	fieldEmpty       = "void" // of the body: present for an empty one
-	fieldHeaders     = "h"
-)
 
 // placeholder is the body of a message that has none: brokers refuse empty
 // ones.
@@ -65,25 +39,24 @@ func wrap(m *oms.Message, tagHeader string) (properties, body []byte, err error)
 		return nil, nil, err
 	}
 	var short [256]byte
-	e := append(short[:0], "v=1"...)
-	e = appendText(e, fieldID, m.ID)
-	if m.Key != nil {
-		e = appendField(e, fieldKey)
-		e = base64.RawURLEncoding.AppendEncode(append(e, '='), m.Key)
-	}
-	e = appendTime(e, fieldBorn, m.BornAt)
-	e = appendText(e, fieldCorrelation, m.CorrelationID)
-	e = appendText(e, fieldTraceParent, m.TraceParent)
-	e = appendText(e, fieldTraceState, m.TraceState)
-	e = appendTime(e, fieldExpires, m.ExpiresAt)
+	e := envelope.Append(short[:0], m)
 	body = m.Body
 	switch {
 	case body == nil:
-		e, body = appendField(e, fieldNil), []byte(placeholder)
+		e, body = envelope.AppendBody(e, envelope.Nil), []byte(placeholder)
 	case len(body) == 0:
-		e, body = appendField(e, fieldEmpty), []byte(placeholder)
+		e, body = envelope.AppendBody(e, envelope.Empty), []byte(placeholder)
 	}
-	e, properties = encodeHeaders(e, m.Headers, make([]byte, 0, len(e)+64))
+	properties = make([]byte, 0, len(e)+64)
+	hs := m.Headers
+	e = envelope.AppendHeaders(e, hs, func(i int) bool {
+		h := hs[i]
+		if !isProperty(h) || slices.ContainsFunc(hs[:i], func(before oms.Header) bool { return before.Name == h.Name && isProperty(before) }) {
+			return false
+		}
+		properties = appendProperty(properties, warded(h.Name), h.Value)
+		return true
+	})
 	properties = appendProperty(properties, envelopeProperty, e)
 	if key := m.Key; plainValue(key) && !bytes.Contains(key, []byte(primitive.PropertyKeySeparator)) {
 		properties = appendProperty(properties, primitive.PropertyKeys, key)
@@ -97,45 +70,6 @@ func wrap(m *oms.Message, tagHeader string) (properties, body []byte, err error)
 	return properties, body, nil
 }
 
-// encodeHeaders writes the list of headers to the envelope: name for one that
-// is a property too, name:value for one that is not, name! for one without a
-// value. It writes those that are properties.
-func encodeHeaders(envelope []byte, hs oms.Headers, properties []byte) (e, ps []byte) {
-	for i, h := range hs {
-		if i == 0 {
-			envelope = append(appendField(envelope, fieldHeaders), '=')
-		} else {
-			envelope = append(envelope, ',')
-		}
-		envelope = append(envelope, escapeName(h.Name)...)
-		switch {
-		case h.Value == nil:
-			envelope = append(envelope, '!')
-		case isProperty(h) && !slices.ContainsFunc(hs[:i], func(before oms.Header) bool { return before.Name == h.Name && isProperty(before) }):
-			properties = appendProperty(properties, warded(h.Name), h.Value)
-		default:
-			envelope = base64.RawURLEncoding.AppendEncode(append(envelope, ':'), h.Value)
-		}
-	}
-	return envelope, properties
-}
-
-func appendField(e []byte, name string) []byte { return append(append(e, ';'), name...) }
-
-func appendText(e []byte, name, value string) []byte {
-	if value == "" {
-		return e
-	}
-	return append(append(appendField(e, name), '='), url.PathEscape(value)...)
-}
-
-func appendTime(e []byte, name string, at time.Time) []byte {
-	if at.IsZero() {
-		return e
-	}
-	return strconv.AppendInt(append(appendField(e, name), '='), at.UnixMilli(), 10)
-}
-
 func appendProperty[V string | []byte](properties []byte, name string, value V) []byte {
 	properties = append(append(properties, name...), nameEnd)
 	return append(append(properties, value...), valueEnd)
@@ -147,7 +81,7 @@ func isProperty(h oms.Header) bool { return plainName(h.Name) && plainValue(h.Va
 // plainName reports whether a property may have that name, warded if it has to
 // be.
 func plainName(name string) bool {
-	return plainText(name) && (len(name) < len(wardPrefix) || !strings.EqualFold(name[:len(wardPrefix)], wardPrefix))
+	return plainText(name) && !envelope.Warded(name)
 }
 
 // plainValue reports whether a property keeps a value as it is.
@@ -169,9 +103,3 @@ func plainText(v string) bool {
 }
 
 func isControl(c byte) bool { return c < ' ' || c == 0x7f }
-
-// namesOwn are the characters that mean something in the list of headers.
-var namesOwn = strings.NewReplacer(",", "%2C", ";", "%3B", ":", "%3A", "!", "%21", "=", "%3D")
-
-// escapeName encodes a name so that it has none of the list's own characters.
-func escapeName(name string) string { return namesOwn.Replace(url.PathEscape(name)) }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/omconnect/omconnect/drivers/internal/envelope"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -91,8 +92,8 @@ func TestNoHeaderBecomesAPropertyThatSteers(t *testing.T) {
 		if v, there := properties[name]; there && name != envelopeProperty {
 			t.Errorf("header %s is the property %s=%s", name, name, v)
 		}
-		if properties[wardPrefix+name] != "1" {
-			t.Errorf("header %s does not travel as %s", name, wardPrefix+name)
+		if properties[envelope.Ward+name] != "1" {
+			t.Errorf("header %s does not travel as %s", name, envelope.Ward+name)
 		}
 	}
 }

@@ -72,7 +72,7 @@ func (s *halfSender) Send(ctx context.Context, msg *oms.Message, local func(cont
 		return s.conn.code(op, msg.Topic, oms.ErrInvalid, "a half message cannot be delayed: brokers deliver it when it is committed")
 	}
 	r := record{}
-	p, err := s.sender.prepare(ctx, &r, msg, make(map[string]int))
+	p, err := s.sender.prepare(ctx, &r, msg, s.sender.turns.Call())
 	if err != nil {
 		return err
 	}

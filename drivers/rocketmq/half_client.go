@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -69,19 +68,7 @@ func (l *library) half(group string) (*halfClient, error) {
 		return h, nil
 	}
 	h := newHalfClient(group)
-	p, err := producer.NewTransactionProducer(h,
-		ownRemoting[producer.Option](l.useTLS),
-		producer.WithNsResolver(l.resolver()),
-		producer.WithCredentials(l.credentials()),
-		producer.WithInstanceName(l.instance+"-half-"+group),
-		producer.WithGroupName(group),
-		producer.WithQueueSelector(h),
-		producer.WithRetry(0),
-		producer.WithSendMsgTimeout(sendBound),
-		producer.WithCreateTopicKey(neverATopic),
-		producer.WithDefaultTopicQueueNums(1),
-		producer.WithCompressMsgBodyOverHowmuch(math.MaxInt),
-	)
+	p, err := producer.NewTransactionProducer(h, l.producing("-half-"+group, group, h)...)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package rocketmq
 
 import (
 	"errors"
+	"sync"
 
 	"github.com/omconnect/omconnect/oms"
 )
@@ -14,32 +15,40 @@ const (
 )
 
 // A lane is the messages of one partition that wait, and the goroutine that
-// sends them while there are some. The sender's lock guards it.
+// sends them while there are some.
 type lane struct {
+	mu      sync.Mutex
 	queue   []*record
 	working bool
 }
 
-// enqueue hands a record over.
-func (s *sender) enqueue(p oms.Partition, r *record) {
+// laneOf returns the lane of a partition, made when it is first needed.
+func (s *sender) laneOf(p oms.Partition) *lane {
 	s.mu.Lock()
-	if s.isBlockedLocked(p) {
-		s.blocked[p] = s.last // those behind it wait for its done, too
-		s.mu.Unlock()
-		s.settle(r.batch, r.index, r.size, errBehindFailure)
-		return
-	}
+	defer s.mu.Unlock()
 	l := s.lane[p]
 	if l == nil {
-		l = &lane{}
+		l = new(lane)
 		s.lane[p] = l
+	}
+	return l
+}
+
+// enqueue hands a record over.
+func (s *sender) enqueue(p oms.Partition, r *record) {
+	l := s.laneOf(p)
+	l.mu.Lock()
+	if s.book.Blocked(p) {
+		l.mu.Unlock()
+		r.batch.Settle(r.index, errBehindFailure)
+		return
 	}
 	l.queue = append(l.queue, r)
 	if !l.working {
 		l.working = true
 		s.lanes.Go(func() { s.work(p, l) })
 	}
-	s.mu.Unlock()
+	l.mu.Unlock()
 }
 
 // work sends until there is nothing left.
@@ -63,8 +72,8 @@ func (s *sender) work(p oms.Partition, l *lane) {
 		}
 		clear(out) // of bodies that are done with
 		behind := s.failLane(p, l, err)
-		s.settleAll(taken, err)
-		s.settleAll(behind, errBehindFailure)
+		settle(taken, err)
+		settle(behind, errBehindFailure)
 	}
 }
 
@@ -72,8 +81,8 @@ func (s *sender) work(p oms.Partition, l *lane) {
 // order; one that is large or delayed goes alone. Without any the lane works
 // no longer.
 func (s *sender) take(l *lane) []*record {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	most := min(requestBytes, s.conn.options.maxMessage)
 	n, bytes := 0, 0
 	for n < len(l.queue) && n < requestRecords {
@@ -101,10 +110,17 @@ func (s *sender) failLane(p oms.Partition, l *lane, err error) []*record {
 	if err == nil {
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.blocked[p] = s.last
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.book.Block(p)
 	behind := l.queue
 	l.queue = nil
 	return behind
+}
+
+// settle notes the outcome of messages that share it. No lock is held.
+func settle(records []*record, err error) {
+	for _, r := range records {
+		r.batch.Settle(r.index, err)
+	}
 }

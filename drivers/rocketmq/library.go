@@ -90,19 +90,7 @@ func (l *library) producer() (messageProducer, error) {
 	if l.sender != nil {
 		return l.sender, nil
 	}
-	p, err := producer.NewDefaultProducer(
-		ownRemoting[producer.Option](l.useTLS),
-		producer.WithNsResolver(l.resolver()),
-		producer.WithCredentials(l.credentials()),
-		producer.WithInstanceName(l.instance+"-sender"),
-		producer.WithGroupName("omconnect-sender"),
-		producer.WithQueueSelector(producer.NewManualQueueSelector()),
-		producer.WithRetry(0),
-		producer.WithSendMsgTimeout(sendBound),
-		producer.WithCreateTopicKey(neverATopic),
-		producer.WithDefaultTopicQueueNums(1),
-		producer.WithCompressMsgBodyOverHowmuch(math.MaxInt),
-	)
+	p, err := producer.NewDefaultProducer(l.producing("-sender", "omconnect-sender", producer.NewManualQueueSelector())...)
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +99,24 @@ func (l *library) producer() (messageProducer, error) {
 	}
 	l.sender = p
 	return p, nil
+}
+
+// producing returns the options of a producer: what tells it from others of
+// this library, its group, and what gives a message its queue.
+func (l *library) producing(suffix, group string, queues producer.QueueSelector) []producer.Option {
+	return []producer.Option{
+		ownRemoting[producer.Option](l.useTLS),
+		producer.WithNsResolver(l.resolver()),
+		producer.WithCredentials(l.credentials()),
+		producer.WithInstanceName(l.instance + suffix),
+		producer.WithGroupName(group),
+		producer.WithQueueSelector(queues),
+		producer.WithRetry(0),
+		producer.WithSendMsgTimeout(sendBound),
+		producer.WithCreateTopicKey(neverATopic),
+		producer.WithDefaultTopicQueueNums(1),
+		producer.WithCompressMsgBodyOverHowmuch(math.MaxInt),
+	}
 }
 
 // resolver gives the name servers. The library takes host names only as URLs,

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"slices"
 	"time"
-
-	"github.com/omconnect/omconnect/oms"
 )
 
 // Brokers have locks for queues: each belongs to one client of a group, and
@@ -217,9 +215,9 @@ func (r *receiver) beat(ctx context.Context, session *peer) error {
 	return err
 }
 
-// leave gives everything back.
-func (r *receiver) leave(ctx context.Context, held []*part) error {
-	var errs []error
+// leave gives everything back. The connections end next: a broker that does
+// not answer forgets the member with its connection.
+func (r *receiver) leave(ctx context.Context, held []*part) {
 	haunt(r.name)
 	r.remove(held)
 	// All of the topics: a lock may have been given while we stopped asking.
@@ -235,9 +233,8 @@ func (r *receiver) leave(ctx context.Context, held []*part) error {
 			continue
 		}
 		fields := map[string]string{"clientID": r.name, "consumerGroup": r.conn.options.native(r.cfg.Group)}
-		if _, err := session.ask(ctx, r.peers.command(reqUnregister, fields, nil), r.conn.options.timeout); err != nil && codeOf(err) != oms.ErrUnavailable {
-			errs = append(errs, classify("close receiver", r.cfg.Group, err))
+		if _, err := session.ask(ctx, r.peers.command(reqUnregister, fields, nil), r.conn.options.timeout); err != nil {
+			r.conn.log.Debug("leave", "group", r.cfg.Group, "error", err)
 		}
 	}
-	return errors.Join(errs...)
 }

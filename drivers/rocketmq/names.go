@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/omconnect/omconnect/drivers/internal/escape"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -23,7 +23,7 @@ const (
 var (
 	reservedTopics = []string{
 		"TBW102", "SCHEDULE_TOPIC_XXXX", "BenchmarkTest", "OFFSET_MOVED_EVENT", "SELF_TEST_TOPIC",
-		"TRANS_CHECK_MAX_TIME_TOPIC", "DEFAULT_REPLY_TOPIC", "DefaultCluster", "DefaultHeartBeatSyncerTopic",
+		"TRANS_CHECK_MAX_TIME_TOPIC", "CHECKPOINT_TOPIC", "DEFAULT_REPLY_TOPIC", "DefaultCluster", "DefaultHeartBeatSyncerTopic",
 	}
 	reservedPrefixes = []string{"%", "RMQ_SYS_", "rmq_sys_", "__", "KV_", "$"}
 	reservedGroups   = []string{
@@ -39,15 +39,15 @@ func (o options) checkTopic(name string) error {
 		return err
 	}
 	if slices.Contains(reservedTopics, name) {
-		return fmt.Errorf("%s is RocketMQ's own; choose another name", name)
+		return fmt.Errorf("topic %q is reserved: it is RocketMQ's own; choose another name", name)
 	}
 	for _, prefix := range reservedPrefixes {
 		if strings.HasPrefix(name, prefix) {
-			return fmt.Errorf("names that begin with %s are reserved by RocketMQ; choose another name", prefix)
+			return fmt.Errorf("topic %q is reserved: names that begin with %s are RocketMQ's own; choose another name", name, prefix)
 		}
 	}
 	if n := len(o.native(name)); n > longestTopic {
-		return fmt.Errorf("the topic's name takes %d bytes when encoded with its namespace, at most %d are possible here", n, longestTopic)
+		return fmt.Errorf("the name of topic %.60q takes %d bytes when encoded with its namespace, at most %d are possible here; choose a shorter one", name, n, longestTopic)
 	}
 	return nil
 }
@@ -93,42 +93,10 @@ func (o options) portable(native string) (name string, ok bool) {
 	return name, ok && o.checkTopic(name) == nil
 }
 
-// encode makes a name of any string: letters, digits, - and _ stay, every
-// other byte becomes | and two hexadecimal digits. Brokers take % too, which
+// mark stands before what brokers do not take in names. They take % too, which
 // stands behind a namespace.
-func encode(s string) string {
-	const digits = "0123456789ABCDEF"
-	var b strings.Builder
-	for i := range len(s) {
-		c := s[i]
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' {
-			b.WriteByte(c)
-			continue
-		}
-		b.WriteByte('|')
-		b.WriteByte(digits[c>>4])
-		b.WriteByte(digits[c&15])
-	}
-	return b.String()
-}
+const mark escape.Mark = '|'
 
-// decode undoes encode.
-func decode(s string) (string, bool) {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] != '|' {
-			b.WriteByte(s[i])
-			continue
-		}
-		if i+2 >= len(s) {
-			return "", false
-		}
-		c, err := strconv.ParseUint(s[i+1:i+3], 16, 8)
-		if err != nil {
-			return "", false
-		}
-		b.WriteByte(byte(c))
-		i += 2
-	}
-	return b.String(), encode(b.String()) == s
-}
+func encode(s string) string { return mark.Encode(s) }
+
+func decode(name string) (s string, ok bool) { return mark.Decode(name) }

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/apache/rocketmq-client-go/v2/primitive"
+
+	"github.com/omconnect/omconnect/drivers/internal/envelope"
 )
 
 // steering are the properties that mean something to a broker or to a client
@@ -56,7 +58,7 @@ var bookkeeping = func() map[string]bool {
 func warded(name string) string {
 	upper := strings.ToUpper(name)
 	if steering[upper] || strings.HasPrefix(upper, "TIMER_") || strings.HasPrefix(upper, "POP_") || strings.HasPrefix(upper, "__") {
-		return wardPrefix + name
+		return envelope.Ward + name
 	}
 	return name
 }

@@ -202,24 +202,3 @@ func (r *receiver) free(records, bytes int) {
 		signal(p.kick)
 	}
 }
-
-// Close implements oms.Receiver.
-func (r *receiver) Close(ctx context.Context) error {
-	var err error
-	r.closer.Do(func() {
-		err = r.Flush(ctx)
-		r.mu.Lock()
-		r.closed = true
-		close(r.ending)
-		r.mu.Unlock()
-		r.stop()
-		r.tasks.Wait()
-		r.mu.Lock()
-		all := r.sorted()
-		r.mu.Unlock()
-		err = errors.Join(err, r.leave(ctx, all))
-		r.peers.close()
-		r.conn.forget(r)
-	})
-	return err
-}

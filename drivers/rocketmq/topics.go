@@ -2,6 +2,7 @@ package rocketmq
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/omconnect/omconnect/oms"
@@ -77,9 +78,7 @@ func (c *conn) Topics(ctx context.Context) ([]oms.TopicInfo, error) {
 	var infos []oms.TopicInfo
 	for _, native := range list.TopicList {
 		name, ok := c.options.portable(native)
-		_, broker := data.BrokerAddrTable[native] // brokers and clusters have topics of their names
-		_, cluster := data.ClusterAddrTable[native]
-		if !ok || broker || cluster {
+		if !ok || data.keeps(native) {
 			continue
 		}
 		r, err := c.routes.of(ctx, name)
@@ -92,4 +91,18 @@ func (c *conn) Topics(ctx context.Context) ([]oms.TopicInfo, error) {
 		infos = append(infos, oms.TopicInfo{Name: name, Partitions: len(r.queues)})
 	}
 	return infos, nil
+}
+
+// replySuffix ends the name of the topic that each broker makes for answers to
+// its cluster's requests.
+const replySuffix = "_REPLY_TOPIC"
+
+// keeps reports whether brokers have made the topic for themselves and named it
+// after themselves or their cluster. Those with names of their own are reserved.
+func (d *clusterData) keeps(native string) bool {
+	if _, broker := d.BrokerAddrTable[native]; broker {
+		return true
+	}
+	_, cluster := d.ClusterAddrTable[strings.TrimSuffix(native, replySuffix)]
+	return cluster
 }

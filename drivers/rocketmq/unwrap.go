@@ -3,16 +3,13 @@ package rocketmq
 import (
 	"bytes"
 	"cmp"
-	"encoding/base64"
-	"fmt"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/apache/rocketmq-client-go/v2/primitive"
 
+	"github.com/omconnect/omconnect/drivers/internal/envelope"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -23,7 +20,7 @@ func unwrap(out *oms.Message, properties map[string]string, body []byte, born ti
 	if out.Body == nil {
 		out.Body = []byte{}
 	}
-	envelope, ours := properties[envelopeProperty]
+	sealed, ours := properties[envelopeProperty]
 	if !ours {
 		out.Headers, out.BornAt = foreignHeaders(properties, tagHeader), born
 		if keys := properties[primitive.PropertyKeys]; keys != "" {
@@ -31,65 +28,10 @@ func unwrap(out *oms.Message, properties map[string]string, body []byte, born ti
 		}
 		return nil
 	}
-	for field := range strings.SplitSeq(envelope, ";") {
-		name, value, _ := strings.Cut(field, "=")
-		var err error
-		switch name {
-		case fieldKey:
-			out.Key, err = decodeBytes(value)
-		case fieldBorn:
-			out.BornAt, err = decodeTime(value)
-		case fieldExpires:
-			out.ExpiresAt, err = decodeTime(value)
-		case fieldNil:
-			out.Body = nil
-		case fieldEmpty:
-			out.Body = []byte{}
-		case fieldHeaders:
-			out.Headers, err = decodeHeaders(value, properties)
-		case fieldID:
-			out.ID, err = url.PathUnescape(value)
-		case fieldCorrelation:
-			out.CorrelationID, err = url.PathUnescape(value)
-		case fieldTraceParent:
-			out.TraceParent, err = url.PathUnescape(value)
-		case fieldTraceState:
-			out.TraceState, err = url.PathUnescape(value)
-		}
-		if err != nil {
-			return fmt.Errorf("%w: the envelope's field %s is damaged", oms.ErrFormat, name)
-		}
-	}
-	return nil
-}
-
-// decodeHeaders undoes encodeHeaders.
-func decodeHeaders(list string, properties map[string]string) (oms.Headers, error) {
-	var hs oms.Headers
-	for item := range strings.SplitSeq(list, ",") {
-		name, value, inEnvelope := strings.Cut(item, ":")
-		name, void := strings.CutSuffix(name, "!")
-		name, err := url.PathUnescape(name)
-		if err != nil {
-			return nil, err
-		}
-		h := oms.Header{Name: name}
-		switch {
-		case void:
-		case inEnvelope:
-			if h.Value, err = decodeBytes(value); err != nil {
-				return nil, err
-			}
-		default:
-			text, ok := properties[warded(name)]
-			if !ok {
-				return nil, fmt.Errorf("the property %s is gone", warded(name))
-			}
-			h.Value = []byte(text)
-		}
-		hs = append(hs, h)
-	}
-	return hs, nil
+	return envelope.Read(out, sealed, func(name string) ([]byte, bool) {
+		text, ok := properties[warded(name)]
+		return []byte(text), ok
+	})
 }
 
 // foreignHeaders are those of a message that was not sent by this driver,
@@ -106,17 +48,4 @@ func foreignHeaders(properties map[string]string, tagHeader string) oms.Headers 
 		return cmp.Or(strings.Compare(a.Name, b.Name), bytes.Compare(a.Value, b.Value))
 	})
 	return hs
-}
-
-func decodeBytes(s string) ([]byte, error) {
-	b, err := base64.RawURLEncoding.DecodeString(s)
-	if b == nil {
-		b = []byte{}
-	}
-	return b, err
-}
-
-func decodeTime(s string) (time.Time, error) {
-	ms, err := strconv.ParseInt(s, 10, 64)
-	return time.UnixMilli(ms), err
 }
