@@ -30,9 +30,11 @@ type broker struct {
 	certificates *servers.Certificates
 }
 
-// A sharing is the broker of the tests that do it no harm.
+// A sharing is the broker of the tests that do it no harm, one for each time
+// that they are run.
 type sharing struct {
-	once   sync.Once
+	mu     sync.Mutex
+	tests  map[string]*testing.T // that have it, by name
 	broker *broker
 	dir    string
 	err    error
@@ -44,11 +46,20 @@ var shared sharing
 // the driver does.
 const brokersLargest = 1 << 20
 
-// realBroker returns the broker that tests share. Each keeps to names of its
-// own, which begin with the test's.
+// realBroker returns the broker that tests share. Each keeps to names of topics,
+// groups and users of its own. With -count or -cpu the next round of tests finds
+// nothing of the last: all tests of a round have ended when the next one begins.
 func realBroker(t *testing.T) *broker {
 	t.Helper()
-	shared.once.Do(func() { shared.err = shared.start(context.WithoutCancel(t.Context())) })
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	former, ran := shared.tests[t.Name()]
+	if again := ran && former != t; again || shared.tests == nil {
+		shared.end()
+		shared.err = shared.start(context.WithoutCancel(t.Context()))
+		shared.tests = make(map[string]*testing.T)
+	}
+	shared.tests[t.Name()] = t
 	if shared.err != nil {
 		t.Fatal(shared.err)
 	}
@@ -84,6 +95,7 @@ func (s *sharing) end() {
 	if s.dir != "" {
 		_ = os.RemoveAll(s.dir) // a folder for temporary files
 	}
+	s.broker, s.dir = nil, ""
 }
 
 // point is an access point of the listener without TLS.

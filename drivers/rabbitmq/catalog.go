@@ -123,7 +123,8 @@ func settled(ch *amqp.Channel, queue string, n int) error {
 }
 
 // put stores short messages in a queue, and returns when the broker has
-// confirmed them.
+// confirmed them. The broker confirms what is for a queue that is missing, too,
+// and gives it back before: that is NoRoute.
 func (c *conn) put(ctx context.Context, queue string, bodies []string) error {
 	s, err := c.out.session(ctx)
 	if err != nil {
@@ -136,14 +137,18 @@ func (c *conn) put(ctx context.Context, queue string, bodies []string) error {
 		if err := ch.Confirm(false); err != nil {
 			return err
 		}
+		returned := ch.NotifyReturn(make(chan amqp.Return, len(bodies)))
 		for _, body := range bodies {
 			m := amqp.Publishing{DeliveryMode: amqp.Persistent, Body: []byte(body)}
-			confirmed, err := ch.PublishWithDeferredConfirm("", queue, false, false, m)
+			confirmed, err := ch.PublishWithDeferredConfirm("", queue, true, false, m)
 			if err != nil {
 				return err
 			}
 			if !confirmed.Wait() { // the guard of the session ends that
 				return &oms.Error{Code: oms.ErrUnavailable, Err: errors.New("the broker did not confirm a message for queue " + queue)}
+			}
+			if len(returned) > 0 {
+				return &amqp.Error{Code: amqp.NoRoute, Reason: "queue " + queue + " is missing"}
 			}
 		}
 		return nil

@@ -74,11 +74,17 @@ func (c *crew) note(n, keys int, msgs []*oms.Message) {
 	}
 }
 
-// busy reports how many of the members have received something.
-func (c *crew) busy() int {
+// busy reports whether members have received something, from the first to
+// before the last. One that has left may still be noting what it had.
+func (c *crew) busy(first, last int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.got)
+	for n := first; n < last; n++ {
+		if c.got[n] == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *crew) forget() {

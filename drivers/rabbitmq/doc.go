@@ -31,6 +31,7 @@
 //	binding             routing key <p>, or # where the topic has one partition
 //	member              an exclusive queue oms.member:<group>:<number>, bound to the direct exchange oms.members by
 //	                    <group>:<topic>:<number>; with declare=none a consumer, whoever it is
+//	foreign member      a consumer that a queue has more than the group has members
 //	partition           routing key, by murmur2 of the key as Kafka's clients do; without a key a call's messages stay together
 //	body                body; nil has the header oms-nil
 //	id, correlation id  message-id, correlation-id; headers oms-id, oms-correlation-id if longer than 255 bytes or no text
@@ -139,8 +140,10 @@
 // Members share partitions as they share queues. A stream lets everybody read,
 // so a member reads a partition while it holds the exclusive queue
 // oms.owner:<group>:<topic>:<p>, and lets go of it behind OnRevoked and its
-// position. A consumer that the broker ends is replaced where it was; what was
-// taken stays.
+// position. A consumer that the broker ends is replaced where it was, and so is
+// one whose prefetch does not fit the size of messages any more. What was taken
+// stays, so that twice MaxUnackedBytes may be in memory for a moment; it goes
+// with a stream that others delete.
 //
 // Where a stream begins and ends is found by consuming from there and cancelling
 // at once. A point in time is a second for the broker; messages in front of it

@@ -37,7 +37,7 @@ func TestWhatIsGivenUpLocksNobodyOut(t *testing.T) {
 			makeTopic(t, c, "behind", 1)             // the same one
 			members, err := c.(oms.GroupAdmin).Members(within(t), "g", []string{"t"})
 			must(t, err)
-			equal(t, "members", members, []string(nil))
+			equal(t, "members", members, []oms.Member(nil))
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/omconnect/omconnect/drivers/internal/turns"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -42,7 +43,7 @@ func (s *sender) letGo() {
 }
 
 func (s *sender) publishBatch(b *batch) {
-	turn := make(map[string]int)           // where messages without a key go
+	turn := s.turns.Call()
 	records := make([]record, len(b.msgs)) // made at once
 	for i, m := range b.msgs {
 		r := &records[i]
@@ -56,7 +57,7 @@ func (s *sender) publishBatch(b *batch) {
 }
 
 // try publishes a message. An error says why it did not.
-func (s *sender) try(r *record, turn map[string]int) error {
+func (s *sender) try(r *record, turn *turns.Call) error {
 	topic := r.msg.Topic
 	r.part = oms.Partition{Topic: topic, Number: everyPartition} // as long as it is not known
 	if err := s.check(topic); err != nil {
@@ -79,7 +80,7 @@ func (s *sender) try(r *record, turn map[string]int) error {
 			return err
 		}
 	}
-	r.part = s.place(topic, n, r.msg, turn)
+	r.part.Number = turn.Partition(r.msg, n)
 	if s.blocked(r) {
 		return errBehindFailure
 	}

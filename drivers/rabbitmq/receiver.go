@@ -50,23 +50,7 @@ func newReceiver(c *conn, cfg oms.ReceiverConfig) *receiver {
 
 // Receive implements oms.Receiver.
 func (r *receiver) Receive(ctx context.Context, limit int) ([]*oms.Message, error) {
-	if limit < 1 {
-		return nil, fail("receive", r.cfg.Group, invalid(fmt.Sprintf("at most %d messages is none", limit)))
-	}
-	for {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		msgs, err := r.take(limit)
-		if len(msgs) > 0 || err != nil {
-			return msgs, fail("receive", r.cfg.Group, err)
-		}
-		select {
-		case <-r.data:
-		case <-r.closing:
-		case <-ctx.Done():
-		}
-	}
+	return receive(ctx, r.cfg.Group, limit, r.take, r.data, r.closing)
 }
 
 func (r *receiver) take(limit int) ([]*oms.Message, error) {
@@ -170,14 +154,7 @@ func (r *receiver) Flush(ctx context.Context) error {
 }
 
 func (r *receiver) flush(ctx context.Context, in *intake) error {
-	done := make(chan error, 1)
-	r.conn.running.Go(func() { done <- in.flush() })
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return r.conn.wait(ctx, in.flush)
 }
 
 // Pause implements oms.Pauser: nothing is handed out any more. The broker gets

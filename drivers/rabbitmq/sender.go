@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/omconnect/omconnect/drivers/internal/turns"
 	"github.com/omconnect/omconnect/drivers/internal/window"
-	"github.com/omconnect/omconnect/internal/murmur2"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -17,14 +17,14 @@ import (
 type sender struct {
 	conn      *conn
 	window    *window.Window
-	turns     map[string]int // counts calls with messages without a key, by topic; of publishing
-	lane      *lane          // of publishing; nil: none yet
-	checked   string         // the last topic whose name was good; of publishing
-	news      chan struct{}  // wakes publishing
-	outcomes  chan struct{}  // wakes settling
-	closing   chan struct{}  // closed: nothing more is admitted
-	published chan struct{}  // closed: publishing has ended
-	finished  chan struct{}  // closed: every done has been called
+	turns     turns.Turns
+	lane      *lane         // of publishing; nil: none yet
+	checked   string        // the last topic whose name was good; of publishing
+	news      chan struct{} // wakes publishing
+	outcomes  chan struct{} // wakes settling
+	closing   chan struct{} // closed: nothing more is admitted
+	published chan struct{} // closed: publishing has ended
+	finished  chan struct{} // closed: every done has been called
 	giveUp    context.CancelFunc
 	patience  context.Context //nolint:containedctx // done: nothing more is waited for
 
@@ -50,7 +50,7 @@ type batch struct {
 
 func newSender(c *conn, cfg oms.SenderConfig) *sender {
 	s := &sender{
-		conn: c, window: window.New(cfg), turns: make(map[string]int), holdup: newHoldup(),
+		conn: c, window: window.New(cfg), holdup: newHoldup(),
 		news: make(chan struct{}, 1), outcomes: make(chan struct{}, 1), closing: make(chan struct{}),
 		published: make(chan struct{}), finished: make(chan struct{}),
 	}
@@ -162,26 +162,6 @@ func (s *sender) blockOpen() {
 			s.holdup.fail(p, b.number)
 		}
 	}
-}
-
-// place chooses the partition of a message: by its key as Kafka's clients do.
-// Messages of a call that have none stay together, and the next call's go to
-// the next partition.
-func (s *sender) place(topic string, n int, m *oms.Message, turn map[string]int) oms.Partition {
-	p := oms.Partition{Topic: topic}
-	switch {
-	case n == 1:
-	case m.Key != nil:
-		p.Number = murmur2.Partition(m.Key, n)
-	default:
-		number, ok := turn[topic]
-		if !ok {
-			number = s.turns[topic]
-			s.turns[topic], turn[topic] = number+1, number
-		}
-		p.Number = number % n
-	}
-	return p
 }
 
 func routingKey(p oms.Partition) string { return strconv.Itoa(p.Number) }

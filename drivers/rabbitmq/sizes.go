@@ -41,6 +41,6 @@ func (s *scale) note(size int) (smaller bool) {
 
 // overflow is for messages of which only so many have room within a bound.
 func (s *scale) overflow(fit, bound int) {
-	s.typical = max(s.typical, (bound+fit-1)/fit)
+	s.typical = max(s.typical, bound/fit) // so that fit is what a bound has room for
 	s.count, s.bytes = 0, 0
 }

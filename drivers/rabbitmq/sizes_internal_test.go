@@ -57,3 +57,13 @@ func TestAScaleNeverTakesMessagesForSmallerBecauseOneHasNoRoom(t *testing.T) {
 	s.overflow(1000, 1<<20)
 	same(t, "what a message is taken to have", s.typical, 1<<20)
 }
+
+// What had room has room again.
+func TestAScaleMakesAPrefetchOfWhatHadRoom(t *testing.T) {
+	t.Parallel()
+	for fit := 1; fit <= smallPrefetch; fit++ {
+		s := newScale()
+		s.overflow(fit, 1<<20)
+		same(t, "the prefetch", 1<<20/s.typical, fit)
+	}
+}

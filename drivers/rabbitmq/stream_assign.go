@@ -11,8 +11,8 @@ import (
 )
 
 // assign has partitions that were occupied begin: where OnAssigned says, or at
-// the group's positions. When that fails, nothing was assigned, and all of it
-// is tried again.
+// the group's positions. When that fails, nothing is assigned, and all of it is
+// tried again.
 func (t *tenure) assign(ps []oms.Partition) error {
 	if len(ps) == 0 {
 		return nil
@@ -26,7 +26,9 @@ func (t *tenure) assign(ps []oms.Partition) error {
 	}
 	var gaps []oms.Gap
 	if err == nil {
-		gaps, err = t.within(ctx, ps, shelves)
+		if gaps, err = t.within(ctx, ps, shelves); err != nil && r.ctx.Err() == nil {
+			r.tellRevoked(r.ctx, ps)
+		}
 	}
 	if err != nil {
 		for _, p := range ps {
@@ -37,19 +39,28 @@ func (t *tenure) assign(ps []oms.Partition) error {
 	for _, gap := range gaps {
 		r.tellGap(gap)
 	}
+	begin := make([]*shelf, 0, len(ps))
 	r.mu.Lock()
 	for _, p := range ps {
 		r.shelves[p] = shelves[p]
 		r.turns = append(r.turns, p)
+		begin = append(begin, shelves[p])
 	}
 	r.mu.Unlock()
-	for _, p := range ps {
-		if err := r.openFeed(t.session, shelves[p], t.prefetch()); err != nil {
-			r.fail(shelves[p])
-			return err
+	return t.open(begin)
+}
+
+// open has shelves filled from their next offsets on. One where that fails is
+// tried again later, and holds up no other. An error is the first of those.
+func (t *tenure) open(shelves []*shelf) (failed error) {
+	prefetch := t.prefetch()
+	for _, sh := range shelves {
+		if err := t.receiver.openFeed(t.session, sh, prefetch); err != nil {
+			t.receiver.fail(sh)
+			failed = cmp.Or(failed, err)
 		}
 	}
-	return nil
+	return failed
 }
 
 // fail notes that nothing comes. It is tried again.
@@ -109,6 +120,9 @@ func (t *tenure) within(ctx context.Context, ps []oms.Partition, shelves map[oms
 		}
 		to := min(max(from, e.first), e.next)
 		r.mu.Lock()
+		if to < from { // another stream: what was taken of the former one is not in it
+			sh.clear(to)
+		}
 		sh.next = to
 		r.mu.Unlock()
 		if from >= 0 && to != from && to != from+1 {
@@ -128,15 +142,16 @@ func (t *tenure) prefetch() int {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n := min(r.cfg.MaxUnacked, r.cfg.MaxUnackedBytes/r.typical)
+	n := min(r.cfg.MaxUnacked, r.cfg.MaxUnackedBytes/r.scale.typical)
 	return max(1, min(n/max(1, all), mostPrefetch))
 }
 
-// reopen has other consumers take over: where messages are larger than they
-// were taken to be, with a prefetch that fits, and where the broker ended one,
-// as it does when a message is in hand for long. What was taken stays.
+// reopen has other consumers take over: where messages have become larger or
+// much smaller than they were taken to be, with a prefetch that fits, and where
+// the broker ended one, as it does when a message is in hand for long. What was
+// taken stays.
 func (t *tenure) reopen() error {
-	r := t.receiver
+	r, fits := t.receiver, t.prefetch()
 	var again []*shelf
 	var ended []oms.Partition
 	shelves := make(map[oms.Partition]*shelf)
@@ -146,11 +161,11 @@ func (t *tenure) reopen() error {
 		case sh.ended && time.Since(sh.opened) >= lookAgain:
 			ended, shelves[p] = append(ended, p), sh
 			again = append(again, sh)
-		case r.grown && !sh.ended:
+		case r.misfit && !sh.ended && (sh.full || sh.feed.prefetch != fits):
 			again = append(again, sh)
 		}
 	}
-	r.grown = false
+	r.misfit = false
 	r.mu.Unlock()
 	for _, sh := range again {
 		r.closeFeed(t.session, sh)
@@ -165,13 +180,7 @@ func (t *tenure) reopen() error {
 	for _, gap := range gaps {
 		r.tellGap(gap)
 	}
-	for _, sh := range again {
-		if err := r.openFeed(t.session, sh, t.prefetch()); err != nil {
-			r.fail(sh)
-			return err
-		}
-	}
-	return nil
+	return t.open(again)
 }
 
 // tellRevoked calls OnRevoked.

@@ -13,8 +13,9 @@ import (
 // A feed is a consumer of a stream, on a channel of its own. Acknowledgements
 // only give it room for more: where the group is, is noted elsewhere.
 type feed struct {
-	ch   *amqp.Channel
-	done chan struct{} // closed when nothing more comes
+	ch       *amqp.Channel
+	prefetch int
+	done     chan struct{} // closed when nothing more comes
 
 	mu      sync.Mutex
 	closed  bool   // nothing is told any more
@@ -41,7 +42,7 @@ func (r *streamReceiver) openFeed(s *session, sh *shelf, prefetch int) error {
 		_ = ch.Close() // the first error is the one to tell
 		return s.why(err)
 	}
-	f := &feed{ch: ch, done: make(chan struct{}), low: 1, settled: make(map[uint64]bool)}
+	f := &feed{ch: ch, prefetch: prefetch, done: make(chan struct{}), low: 1, settled: make(map[uint64]bool)}
 	r.mu.Lock()
 	sh.feed, sh.ended, sh.full = f, false, false
 	r.mu.Unlock()
@@ -79,8 +80,8 @@ func (r *streamReceiver) fill(sh *shelf, f *feed, in <-chan amqp.Delivery) {
 		r.mu.Unlock()
 		// The broker takes an offset for itself where a segment begins. More
 		// than one is a gap.
-		if current && m.Offset > next+1 {
-			r.checkGap(sh.part, next, m.Offset)
+		if current && m.Offset > next+1 && r.checkGap(sh.part, next, m.Offset) != nil {
+			r.doubt(sh, f)
 		}
 		if r.keep(sh, &item{msg: m, offset: m.Offset, size: m.Size(), feed: f, tag: d.DeliveryTag}) {
 			signal(r.work)
@@ -93,34 +94,54 @@ func (r *streamReceiver) fill(sh *shelf, f *feed, in <-chan amqp.Delivery) {
 	signal(r.work)
 }
 
+// doubt has another consumer take over where this one is: it is not known what
+// became of the messages in front of what it has brought.
+func (r *streamReceiver) doubt(sh *shelf, f *feed) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if sh.feed == f {
+		sh.full, sh.ended = true, true
+		signal(r.work)
+	}
+}
+
 // keep notes a message of a consumer that is still wanted, and reports whether
-// messages are larger than the prefetch allows for.
-func (r *streamReceiver) keep(sh *shelf, i *item) (grown bool) {
+// another prefetch would fit better. What is behind one that is too much has no
+// room, and comes again by a consumer with a prefetch that fits.
+func (r *streamReceiver) keep(sh *shelf, i *item) (misfit bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if sh.feed != i.feed || sh.closed || sh.full || i.offset < sh.next {
 		return false
 	}
 	sh.add(i)
-	if i.size <= r.typical {
-		return false
-	}
 	taken := 0
 	for _, other := range r.shelves {
 		taken += other.bytes
 	}
-	if taken > r.cfg.MaxUnackedBytes {
-		r.typical, r.grown, sh.full = i.size, true, true
+	learned, bound := r.scale, r.cfg.MaxUnackedBytes
+	if taken > bound && i.feed.prefetch > 1 {
+		learned.overflow(max(1, bound/max(1, i.size)), bound)
 	}
-	return r.grown
+	if learned.typical > r.scale.typical {
+		r.scale, r.misfit, sh.full = learned, true, true
+		return true
+	}
+	if r.scale.note(i.size) {
+		r.misfit = true
+		return true
+	}
+	return false
 }
 
 // checkGap tells of messages that retention removed while they were waited for.
-func (r *streamReceiver) checkGap(p oms.Partition, next, came int64) {
+// An error is that it could not find out.
+func (r *streamReceiver) checkGap(p oms.Partition, next, came int64) error {
 	e, err := r.conn.edgesOf(r.ctx, p)
 	if err == nil && e.first > next {
 		r.tellGap(oms.Gap{Partition: p, From: next, To: came})
 	}
+	return err
 }
 
 // ack gives the broker's consumer room for more. That it cannot be told means

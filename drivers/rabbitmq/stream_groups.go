@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	amqp "github.com/rabbitmq/amqp091-go"
+
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -58,9 +60,18 @@ func (c *conn) position(ctx context.Context, group string, p oms.Partition, iden
 	return at.offset, at.identity == identity, nil
 }
 
-// store notes a group's position, and returns when the broker has it.
+// store notes a group's position, and returns when the broker has it. A stream
+// for it that others have deleted is made again.
 func (c *conn) store(ctx context.Context, group string, p oms.Partition, at position) error {
-	return c.put(ctx, positionQueue(group, p), []string{at.String()})
+	name, text := positionQueue(group, p), []string{at.String()}
+	err := c.put(ctx, name, text)
+	if !isCode(err, amqp.NoRoute) {
+		return err
+	}
+	if err := c.declareStream(ctx, name, noteArguments); err != nil {
+		return err
+	}
+	return c.put(ctx, name, text)
 }
 
 // settlePosition returns a group's position, and has it begin where start says

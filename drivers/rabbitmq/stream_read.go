@@ -8,6 +8,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/omconnect/omconnect/internal/sleep"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -80,7 +81,7 @@ func (c *conn) edgesOf(ctx context.Context, p oms.Partition) (edges, error) {
 		if empty > 2 {
 			return edges{}, nil
 		}
-		if err := linger(ctx, edgeAgain); err != nil {
+		if err := sleep.For(ctx, edgeAgain); err != nil {
 			return edges{}, err
 		}
 	}
@@ -94,7 +95,7 @@ func (c *conn) edgesBehind(ctx context.Context, p oms.Partition, offset int64) (
 		if e, err = c.edgesOf(ctx, p); err != nil || offset <= e.next {
 			return e, err
 		}
-		if err := linger(ctx, 5*edgeAgain); err != nil {
+		if err := sleep.For(ctx, 5*edgeAgain); err != nil {
 			return e, err
 		}
 	}
@@ -154,16 +155,4 @@ func (c *conn) identityOf(ctx context.Context, topic string) (string, error) {
 		}
 	}
 	return "", &oms.Error{Code: oms.ErrUnavailable, Err: errors.New("stream " + name + " does not keep what it is given")}
-}
-
-// linger waits for d, or for the end of ctx.
-func linger(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -31,8 +31,8 @@ type streamReceiver struct {
 	turns   []oms.Partition          // the order in which they are asked
 	failure error                    // why nothing comes, for Receive
 	lost    bool                     // acknowledgements of a former session were not noted
-	typical int                      // bytes that a message is taken to have; only grows
-	grown   bool                     // messages are larger than the prefetch allows for
+	scale   scale
+	misfit  bool // messages have other sizes than the prefetch allows for
 }
 
 var (
@@ -44,7 +44,7 @@ var (
 
 func newStreamReceiver(c *conn, cfg oms.ReceiverConfig) *streamReceiver {
 	r := &streamReceiver{
-		conn: c, cfg: cfg, typical: typicalSize, shelves: make(map[oms.Partition]*shelf),
+		conn: c, cfg: cfg, scale: newScale(), shelves: make(map[oms.Partition]*shelf),
 		work: make(chan struct{}, 1), data: make(chan struct{}, 1), requests: make(chan request),
 		closing: make(chan struct{}), finished: make(chan struct{}),
 	}
@@ -55,23 +55,7 @@ func newStreamReceiver(c *conn, cfg oms.ReceiverConfig) *streamReceiver {
 
 // Receive implements oms.Receiver.
 func (r *streamReceiver) Receive(ctx context.Context, limit int) ([]*oms.Message, error) {
-	if limit < 1 {
-		return nil, fail("receive", r.cfg.Group, invalid(fmt.Sprintf("at most %d messages is none", limit)))
-	}
-	for {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		msgs, err := r.take(limit)
-		if len(msgs) > 0 || err != nil {
-			return msgs, fail("receive", r.cfg.Group, err)
-		}
-		select {
-		case <-r.data:
-		case <-r.closing:
-		case <-ctx.Done():
-		}
-	}
+	return receive(ctx, r.cfg.Group, limit, r.take, r.data, r.closing)
 }
 
 // take hands out at most limit messages, within the bounds, of one partition
@@ -186,8 +170,7 @@ func (r *streamReceiver) Flush(ctx context.Context) error {
 // note has the broker keep how far the group has come in all partitions that
 // are assigned.
 func (r *streamReceiver) note(ctx context.Context) error {
-	done := make(chan error, 1)
-	r.conn.running.Go(func() {
+	return r.conn.wait(ctx, func() error {
 		r.storing.Lock()
 		defer r.storing.Unlock()
 		var errs []error
@@ -200,14 +183,8 @@ func (r *streamReceiver) note(ctx context.Context) error {
 			r.mu.Unlock()
 			errs = append(errs, err)
 		}
-		done <- errors.Join(errs...)
+		return errors.Join(errs...)
 	})
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // unstored returns the positions that the broker does not have.

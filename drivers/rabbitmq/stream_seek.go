@@ -100,6 +100,7 @@ func (t *tenure) seek(ctx context.Context, to map[oms.Partition]int64) error {
 	if err != nil {
 		return err
 	}
+	moved := make([]*shelf, 0, len(ps))
 	for _, p := range ps {
 		r.mu.Lock()
 		sh := r.shelves[p]
@@ -108,10 +109,7 @@ func (t *tenure) seek(ctx context.Context, to map[oms.Partition]int64) error {
 		r.mu.Lock()
 		sh.clear(to[p])
 		r.mu.Unlock()
-		if err := r.openFeed(t.session, sh, t.prefetch()); err != nil {
-			r.fail(sh)
-			return err
-		}
+		moved = append(moved, sh)
 	}
-	return nil
+	return t.open(moved)
 }

@@ -12,7 +12,6 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/omconnect/omconnect/drivers/rabbitmq"
 	"github.com/omconnect/omconnect/integration/servers"
 	"github.com/omconnect/omconnect/oms"
 )
@@ -104,8 +103,16 @@ func TestWhatRetentionRemovedIsAGap(t *testing.T) {
 	m := receive(t, r, 1)[0]
 	mu.Lock()
 	defer mu.Unlock()
-	if len(gaps) != 1 || gaps[0].Partition != at || gaps[0].From != read[2].Offset+1 || gaps[0].To < first || gaps[0].To > m.Offset {
-		t.Errorf("the gaps are %v, and the next message is at %d; want one from %d to %d", gaps, m.Offset, read[2].Offset+1, first)
+	// Retention may go on: there are two gaps then, one behind the other.
+	due := read[2].Offset + 1
+	for _, g := range gaps {
+		if g.Partition != at || g.From != due || g.To <= due {
+			t.Errorf("the gaps are %v, and begin at %d; one is from %d on", gaps, read[2].Offset+1, due)
+		}
+		due = g.To
+	}
+	if due < first || due > m.Offset || m.Offset > due+1 { // one may be the broker's own
+		t.Errorf("the gaps are %v, the stream begins at %d or later, and the next message is at %d", gaps, first, m.Offset)
 	}
 }
 
@@ -150,7 +157,7 @@ func TestATopicThatIsMadeAnewHasNoPositions(t *testing.T) {
 	must(t, err)
 	equal(t, "positions behind all", positions, map[oms.Partition]int64{at: 5})
 	must(t, c.(oms.TopicAdmin).DeleteTopic(within(t), topic))
-	makeTopic(t, c, topic, 1)
+	remake(t, c, topic, 1)
 	positions, err = c.(oms.GroupPositioner).Positions(within(t), group, []string{topic})
 	must(t, err)
 	equal(t, "positions in the new topic", positions, map[oms.Partition]int64{})
@@ -224,63 +231,6 @@ func TestLargeMessagesOfStreamsStayUnderTheBound(t *testing.T) {
 	}
 }
 
-func TestAPositionThatNobodyUnderstandsIsNotGuessed(t *testing.T) {
-	t.Parallel()
-	b := realBroker(t)
-	c, ch := b.open(t, asStream), b.native(t)
-	const topic, group = "streams.damaged", "of-damaged-streams"
-	begin(t, c, group, topic)
-	must(t, publish(within(t), ch, "", "oms.position:"+group+":"+topic+":0", amqp.Publishing{Body: []byte("9 identity 5")}))
-	r := receiver(t, c, oms.ReceiverConfig{Topics: []string{topic}, Group: group})
-	_, err := r.Receive(within(t), 1)
-	want(t, "receive from a position that is damaged", err, oms.ErrFormat)
-}
-
-func TestStreamsClaimWhatQueuesDoNot(t *testing.T) {
-	t.Parallel()
-	queues, streams := rabbitmq.Driver{}.Capabilities(parse(t, "oms:rabbitmq://one/")), rabbitmq.Driver{}.Capabilities(parse(t, "oms:rabbitmq://one/"+asStream))
-	for _, name := range []oms.Capability{oms.Seek, oms.OffsetForTime, oms.GroupPositions, oms.Partitioned, oms.Backlog, oms.Replay} {
-		if queues.Has(name) || queues.Claims[name].Note == "" || !streams.Has(name) {
-			t.Errorf("%s: %+v of queues, %+v of streams", name, queues.Claims[name], streams.Claims[name])
-		}
-	}
-	if streams.Has(oms.DeliveryCount) || !queues.Has(oms.DeliveryCount) {
-		t.Error("deliveries are counted by streams, or not by queues")
-	}
-	c := openAt(t, parse(t, "oms:rabbitmq://one/"))
-	_, err := c.(oms.OffsetFinder).Offsets(within(t), []string{"t"}, oms.Start{})
-	want(t, "offsets of queues", err, oms.ErrUnsupported)
-	_, err = c.(oms.GroupPositioner).Positions(within(t), "g", []string{"t"})
-	want(t, "positions of queues", err, oms.ErrUnsupported)
-}
-
-func TestOptionsOfStreamsGoWithStreamsOnly(t *testing.T) {
-	t.Parallel()
-	for text, names := range map[string]string{
-		"retention.ms=1000":                          "retention.ms",
-		"retention.bytes=1000":                       "retention.bytes",
-		"segment.bytes=100000":                       "segment.bytes",
-		"durable.after.ms=100":                       "durable.after.ms",
-		"queue.type=classic":                         "queue.type",
-		"queue.type=stream&declare=none":             "declare",
-		"queue.type=stream&declare=minimal":          "declare",
-		"queue.type=stream&ordering=none":            "ordering",
-		"queue.type=stream&retention.ms=5":           "retention.ms",
-		"queue.type=stream&retention.bytes=-1":       "retention.bytes",
-		"queue.type=stream&segment.bytes=5":          "segment.bytes",
-		"queue.type=stream&segment.bytes=4000000000": "segment.bytes",
-	} {
-		_, err := rabbitmq.Driver{}.Open(t.Context(), parse(t, "oms:rabbitmq://one/?"+text))
-		want(t, text, err, oms.ErrInvalid)
-		if err != nil && !strings.Contains(err.Error(), names) {
-			t.Errorf("%s: %v, want an error that names %s", text, err, names)
-		}
-	}
-	for _, text := range []string{"queue.type=stream", "queue.type=stream&retention.ms=0&retention.bytes=0&segment.bytes=0", "queue.type=quorum"} {
-		_ = openAt(t, parse(t, "oms:rabbitmq://one/?"+text))
-	}
-}
-
 // A reading is a member of a group of a stream that outlives its broker.
 type reading struct {
 	sender   oms.Sender
@@ -312,7 +262,9 @@ func (r reading) goOn(t *testing.T) {
 	var firsts []string // an attempt whose outcome is unknown may have stored some
 	for seen := make(map[string]bool); !seen["19"]; {
 		got := receive(t, r.receiver, 1)
-		must(t, r.receiver.Ack(within(t), got))
+		if err := r.receiver.Ack(within(t), got); !errors.Is(err, oms.ErrStaleDelivery) { // of a session that ended with the broker
+			must(t, err)
+		}
 		if body := string(got[0].Body); !seen[body] {
 			seen[body] = true
 			firsts = append(firsts, body)
@@ -320,48 +272,4 @@ func (r reading) goOn(t *testing.T) {
 	}
 	equal(t, "what comes after a restart", firsts, bodies(numbered(readTopic, 5, 20)))
 	must(t, r.receiver.Flush(within(t)))
-}
-
-// A member that is slow is overtaken by retention, and told of it before what
-// follows comes.
-func TestRetentionThatOvertakesAMemberIsAGap(t *testing.T) {
-	t.Parallel()
-	c := realBroker(t).open(t, asStream+"&retention.bytes=40000&segment.bytes=20000")
-	const topic, group, n = "streams.overtaken", "of-overtaken-streams", 400
-	begin(t, c, group, topic)
-	w := &told{}
-	cfg := w.config(group, topic)
-	cfg.MaxUnacked = 5
-	r := receiver(t, c, cfg)
-	s := sender(t, c)
-	bulky := func(from, to int) (msgs []*oms.Message) {
-		for i := from; i < to; i++ {
-			msgs = append(msgs, &oms.Message{Topic: topic, Body: fmt.Appendf(nil, "%d %s", i, bytes.Repeat([]byte("x"), 1000))})
-		}
-		return msgs
-	}
-	must(t, outcome(t, start(t, s, bulky(0, 10)...)))
-	held := receive(t, r, 5)
-	for from := 10; from < n; from += 10 {
-		must(t, outcome(t, start(t, s, bulky(from, from+10)...)))
-	}
-	must(t, r.Ack(within(t), held))
-	next := held[4].Offset + 1
-	for last := false; !last; {
-		msgs := receive(t, r, 1)
-		gaps, _, _ := w.all()
-		for _, m := range msgs {
-			if m.Offset > next+1 { // one may be the broker's own
-				if len(gaps) == 0 || gaps[len(gaps)-1].From != next || gaps[len(gaps)-1].To != m.Offset {
-					t.Fatalf("offset %d comes where %d is due, and the gaps are %v", m.Offset, next, gaps)
-				}
-			}
-			next = m.Offset + 1
-			last = strings.HasPrefix(string(m.Body), fmt.Sprint(n-1, " "))
-		}
-		must(t, r.Ack(within(t), msgs))
-	}
-	if gaps, _, _ := w.all(); len(gaps) == 0 {
-		t.Error("retention has removed nothing, so the test shows nothing")
-	}
 }

@@ -10,6 +10,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/omconnect/omconnect/internal/sleep"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -79,14 +80,8 @@ func (c *conn) partitions(ctx context.Context, topic string) (int, error) {
 	}
 	n := 1
 	if c.opts.ordering == orderingKey {
-		q, found, err := c.queue(ctx, countQueue(topic))
-		switch {
-		case err != nil:
+		if n, err = c.count(ctx, topic); err != nil {
 			return 0, err
-		case found && q.Messages == 0:
-			return 0, &oms.Error{Code: oms.ErrUnavailable, Err: fmt.Errorf("queue %s does not tell the number of partitions: it may have no leader now", q.Name)}
-		case found:
-			n = q.Messages
 		}
 	}
 	if c.opts.isStream() {
@@ -96,6 +91,27 @@ func (c *conn) partitions(ctx context.Context, topic string) (int, error) {
 	}
 	c.topics.put(topic, n)
 	return n, nil
+}
+
+// count returns the number of partitions that was noted for a topic, 1 if none
+// was. A quorum queue that does not tell within a quarter of a second, because
+// the broker is busy or it has no leader, has no messages for the broker. It is
+// asked again.
+func (c *conn) count(ctx context.Context, topic string) (int, error) {
+	const tries = 20
+	for range tries {
+		q, found, err := c.queue(ctx, countQueue(topic))
+		if err != nil || !found {
+			return 1, err
+		}
+		if q.Messages > 0 {
+			return q.Messages, nil
+		}
+		if err := sleep.For(ctx, edgeAgain); err != nil {
+			return 0, err
+		}
+	}
+	return 0, &oms.Error{Code: oms.ErrUnavailable, Err: fmt.Errorf("queue %s does not tell the number of partitions: it may have no leader now", countQueue(topic))}
 }
 
 // exchangeExists asks for an exchange, of whatever type.

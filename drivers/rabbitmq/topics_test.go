@@ -122,7 +122,7 @@ func TestNativeProgramsChooseAPartitionByRoutingKey(t *testing.T) {
 	ensure(t, c, group, topic)
 	for p := range partitions {
 		must(t, publish(within(t), ch, topic, fmt.Sprint(p), amqp.Publishing{Body: fmt.Append(nil, p)}))
-		equal(t, "messages of the partition", ready(t, ch, fmt.Sprintf("%s:%s:%d", group, topic, p)), 1)
+		until(t, "a message in the partition", func() bool { return ready(t, ch, fmt.Sprintf("%s:%s:%d", group, topic, p)) == 1 })
 	}
 	r := receiver(t, c, oms.ReceiverConfig{Topics: []string{topic}, Group: group})
 	got := bodies(receive(t, r, partitions))
