@@ -9,6 +9,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/omconnect/omconnect/internal/sleep"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -60,7 +61,7 @@ func opened[T any](ctx context.Context, c *conn, b *sarama.Broker, request func(
 			}
 			return request()
 		})
-		if !errors.Is(err, sarama.ErrNotConnected) || pause(ctx, openAgain) != nil {
+		if !errors.Is(err, sarama.ErrNotConnected) || sleep.For(ctx, openAgain) != nil {
 			break
 		}
 	}
@@ -150,7 +151,7 @@ func retry[T any](ctx context.Context, request func(again bool) (T, error)) (v T
 			return v, err
 		}
 		if n < attempts-1 {
-			if pause(ctx, wait) != nil {
+			if sleep.For(ctx, wait) != nil {
 				return v, err
 			}
 			wait = min(2*wait, retryMost)
@@ -185,16 +186,4 @@ func connectionLost(err error) bool {
 		return false
 	}
 	return codeOf(err) == oms.ErrUnavailable && !errors.Is(err, sarama.ErrOutOfBrokers) || errors.Is(err, sarama.ErrNotConnected)
-}
-
-// pause waits, or returns the error of ctx.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -106,8 +106,11 @@ func (c *cluster) addr() string {
 // driver dials the proxy, whatever address a broker gives.
 func (c *cluster) driver() kafka.Driver { return kafka.Driver{Dial: detour(c.addr, c.proxy.Addr())} }
 
+// patientRebalance is for members that are slow because the machine is busy.
+const patientRebalance = "rebalance.timeout.ms=30000"
+
 func (c *cluster) point() string {
-	return fmt.Sprintf("oms:kafka://admin:admin@%s/?sasl.mechanism=scram-sha-256&session.timeout.ms=3000&heartbeat.interval.ms=200&rebalance.timeout.ms=10000&request.timeout.ms=3000", c.proxy.Addr())
+	return fmt.Sprintf("oms:kafka://admin:admin@%s/?sasl.mechanism=scram-sha-256&session.timeout.ms=6000&heartbeat.interval.ms=200&request.timeout.ms=3000&"+patientRebalance, c.proxy.Addr())
 }
 
 // config is that of a program that knows nothing of package oms.

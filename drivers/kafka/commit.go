@@ -9,6 +9,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/omconnect/omconnect/internal/sleep"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -62,7 +63,7 @@ func (r *receiver) flush(ctx context.Context) error {
 		// A rebalance is on its way: the group has a new generation, or had
 		// one without us. Or a topic is gone, or not known yet everywhere.
 		// All of that shows soon.
-		if err := pause(ctx, retryFirst); err != nil {
+		if err := sleep.For(ctx, retryFirst); err != nil {
 			return err
 		}
 	}

@@ -68,7 +68,9 @@
 // A member sends heartbeats whatever is done with its messages. It leaves the
 // group when it is closed, a static one too. A group whose heartbeats do not
 // come through for session.timeout.ms loses its partitions on both sides.
-// Foreign members of a group are those whose ids do not begin with client.id.
+// Members tell in what they say when they join that they are this driver's; a
+// member that does not is foreign. Members of the protocol of KIP-848 are seen
+// with version=4.0.0 or later.
 //
 // A position that a partition does not have is a gap that OnGap is told of.
 // Holes in the offsets, which compaction and transactions leave, are none.

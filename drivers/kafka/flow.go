@@ -7,6 +7,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/omconnect/omconnect/internal/sleep"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -63,7 +64,7 @@ func (f *flow) run(ctx context.Context) {
 		if f.from != from {
 			wait = retryFirst
 		}
-		if pause(ctx, wait) != nil {
+		if sleep.For(ctx, wait) != nil {
 			return
 		}
 		wait = min(2*wait, retryMost)

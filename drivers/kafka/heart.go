@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"github.com/omconnect/omconnect/internal/sleep"
 )
 
 // A heart tells the coordinator that the member lives, and notices what
@@ -46,7 +48,7 @@ func (h *heart) run() {
 	o := m.conn.options
 	last := time.Now()
 	rejoining := false
-	for pause(h.ctx, o.heartbeat) == nil {
+	for sleep.For(h.ctx, o.heartbeat) == nil {
 		sent := time.Now()
 		err := h.send()
 		switch {

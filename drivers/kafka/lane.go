@@ -9,6 +9,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/omconnect/omconnect/internal/sleep"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -147,7 +148,7 @@ func (l *lane) deliver(load []*parcel) error {
 			return l.refused(err, maybe)
 		case outcomeLater:
 		}
-		if pause(ctx, wait) != nil {
+		if sleep.For(ctx, wait) != nil {
 			return l.refused(err, maybe)
 		}
 		wait = min(2*wait, retryMost)

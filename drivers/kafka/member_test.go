@@ -43,7 +43,7 @@ func TestAMemberThatWillNotSettleIsNotWaitedForLongerThanTheGroupDoes(t *testing
 	t.Parallel()
 	c := startCluster(t)
 	topic := c.topic(t, 2)
-	impatient := strings.Replace(c.point(), "rebalance.timeout.ms=10000", "rebalance.timeout.ms=1500", 1)
+	impatient := strings.Replace(c.point(), patientRebalance, "rebalance.timeout.ms=1500", 1)
 	stuck, free := make(chan struct{}), make(chan struct{})
 	defer close(free)
 	r := receiver(t, openWith(t, c.driver(), impatient), oms.ReceiverConfig{

@@ -1,6 +1,10 @@
 package kafka
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/omconnect/omconnect/drivers/internal/envelope"
+)
 
 // The headers that carry the parts of a message for which a record has no
 // place of its own.
@@ -11,8 +15,8 @@ const (
 	headerExpires     = "oms-expires"
 	headerTraceParent = "traceparent"
 	headerTraceState  = "tracestate"
-	headerPrefix      = "oms-"   // of all that are ours
-	headerWard        = "oms-h-" // before the name of one that looks like ours and is not
+	headerPrefix      = "oms-"        // of all that are ours
+	headerWard        = envelope.Ward // before the name of one that looks like ours and is not
 )
 
 // The names of ours as records have them. Nobody changes these bytes.

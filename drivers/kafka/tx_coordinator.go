@@ -8,6 +8,7 @@ import (
 
 	"github.com/IBM/sarama"
 
+	"github.com/omconnect/omconnect/internal/sleep"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -136,7 +137,7 @@ func insist[T any](ctx context.Context, s *txSender, stubborn bool, request func
 		}
 		err = reason(ctx, before, err)
 		again := err != nil && (txPassing(err) || stubborn && isSilence(err))
-		if !again || pause(ctx, wait) != nil {
+		if !again || sleep.For(ctx, wait) != nil {
 			return v, maybe, err
 		}
 		before = err

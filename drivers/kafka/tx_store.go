@@ -11,6 +11,7 @@ import (
 	"github.com/IBM/sarama"
 
 	"github.com/omconnect/omconnect/internal/murmur2"
+	"github.com/omconnect/omconnect/internal/sleep"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -190,7 +191,7 @@ func (s *txSender) deliver(ctx context.Context, at oms.Partition, batch *sarama.
 			}
 		case outcomeUnknown, outcomeLater:
 		}
-		if pause(ctx, wait) != nil {
+		if sleep.For(ctx, wait) != nil {
 			return err
 		}
 		wait = min(2*wait, retryMost)
