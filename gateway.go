@@ -40,7 +40,7 @@ type gateway struct {
 // offlineCatalog returns a catalog that can validate and nothing else: it has
 // no store.
 func offlineCatalog(brokers map[string]string, plugins *connect.Plugins) *connect.Catalog {
-	return connect.NewCatalog(nil, plugins, connect.NewBrokers(&oms.Default, brokers), slog.New(slog.DiscardHandler))
+	return connect.NewCatalog(nil, plugins, newBrokers(brokers), slog.New(slog.DiscardHandler))
 }
 
 // run starts everything in order, waits until ctx is done or, with untilIdle,
@@ -75,7 +75,7 @@ func (g *gateway) run(ctx context.Context) (err error) {
 	}
 	defer func() { closing("state", store.Close) }()
 
-	brokers := connect.NewBrokers(&oms.Default, g.settings.brokers)
+	brokers := newBrokers(g.settings.brokers)
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), brokerPatience)
 		defer cancel()

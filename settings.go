@@ -98,6 +98,7 @@ func (s *settings) readBrokers(f *configFile, own string, line int, key string, 
 		s.brokers[connect.DefaultBroker] = s.accessPoint(f, own, line, key, ps)
 	}
 	s.opened = append(s.opened, connect.DefaultBroker)
+	s.checkFolders(f, line, key, ps)
 	// A connector that names the embedded broker means the one there is.
 	there := s.accessPoint(f, embeddedName, 0, "", &problems{})
 	for _, name := range s.opened {
@@ -106,6 +107,30 @@ func (s *settings) readBrokers(f *configFile, own string, line int, key string, 
 		}
 	}
 	s.brokers[embeddedName], s.brokers["oms:embedded:///"] = there, there
+}
+
+// checkFolders finds embedded brokers that would be opened twice: one folder
+// is one broker, with one set of options.
+func (s *settings) checkFolders(f *configFile, line int, key string, ps *problems) {
+	first := make(map[string]string) // name by folder
+	for _, name := range s.opened {
+		ap, err := oms.ParseAccessPoint(s.brokers[name])
+		if err != nil || ap.Driver != embeddedName {
+			continue
+		}
+		other, taken := first[folderOf(ap)]
+		if !taken {
+			first[folderOf(ap)] = name
+			continue
+		}
+		if s.brokers[other] == s.brokers[name] {
+			continue
+		}
+		if name != connect.DefaultBroker {
+			line, key = f.lines["brokers."+name], "brokers."+name
+		}
+		ps.add(line, key, "it has the folder of brokers.%s and other options, and one folder is one broker: give both the same options, or this one a dir of its own", other)
+	}
 }
 
 // accessPoint checks an access point and returns it complete.
@@ -123,6 +148,13 @@ func (s *settings) accessPoint(f *configFile, text string, line int, key string,
 			err = e.Err
 		}
 		ps.add(line, key, "%s; an access point is the name of a driver, or oms:<driver>://host:port/", err)
+		return text
+	}
+	if err := oms.Default.CheckAccessPoint(text); err != nil {
+		if e, ok := errors.AsType[*oms.Error](err); ok && e.Err != nil {
+			err = e.Err
+		}
+		ps.add(line, key, "the access point is wrong: %s", err)
 		return text
 	}
 	if ap.Driver != embeddedName {

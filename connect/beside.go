@@ -11,6 +11,17 @@ import (
 type BrokerFacts struct {
 	AccessPoint  oms.AccessPoint // without its password
 	Capabilities oms.Capabilities
+
+	topic func(name string) error // nil: every name is taken
+}
+
+// CheckTopic returns why the broker takes no topic of that name, as far as
+// that can be told without asking it.
+func (f BrokerFacts) CheckTopic(name string) error {
+	if f.topic == nil {
+		return nil
+	}
+	return f.topic(name)
 }
 
 // Same reports whether two access points name the same broker, as far as their
@@ -28,7 +39,7 @@ func (f BrokerFacts) Same(other BrokerFacts) bool {
 
 // facts returns what is known of a broker, given its name or access point.
 func (b *Brokers) facts(name string) (BrokerFacts, error) {
-	caps, err := b.Capabilities(name)
+	caps, err := b.check(name)
 	if err != nil {
 		return BrokerFacts{}, err
 	}
@@ -37,7 +48,8 @@ func (b *Brokers) facts(name string) (BrokerFacts, error) {
 		return BrokerFacts{}, err // not reached: the driver has read it
 	}
 	ap.Password = ""
-	return BrokerFacts{AccessPoint: ap, Capabilities: caps}, nil
+	topic := func(topic string) error { return b.checkTopic(name, topic) }
+	return BrokerFacts{AccessPoint: ap, Capabilities: caps, topic: topic}, nil
 }
 
 // checkBeside has a plugin check what concerns brokers beside the connector's

@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ type Brokers struct {
 	registry *oms.Registry
 	named    map[string]string
 	admit    func(oms.Capabilities) error // nil: every broker may be used
+	resolve  func(string) (string, error) // nil: access points are what they are
 
 	mu      sync.Mutex
 	clients map[string]*opening // by access point, with its secrets
@@ -45,13 +47,31 @@ func NewBrokers(registry *oms.Registry, named map[string]string) *Brokers {
 // admit may be called concurrently.
 func (b *Brokers) Guard(admit func(oms.Capabilities) error) { b.admit = admit }
 
-// accessPoint returns where the broker of that name is. A name that is not
-// known is taken for an access point.
-func (b *Brokers) accessPoint(name string) string {
-	if ap, ok := b.named[name]; ok {
-		return ap
+// Resolve has resolve asked what an access point means that a connector gives
+// instead of a name: itself, or the one under which that broker is known here,
+// so that one broker is never opened as two. An error refuses it. It is called
+// before the brokers are used; resolve does no I/O and may be called
+// concurrently.
+func (b *Brokers) Resolve(resolve func(accessPoint string) (string, error)) { b.resolve = resolve }
+
+// find returns where the broker of that name is. A name that is not known is
+// taken for an access point.
+func (b *Brokers) find(name string) (string, error) {
+	if ap, ok := b.named[name]; ok || b.resolve == nil {
+		return cmp.Or(ap, name), nil
 	}
-	return name
+	ap, err := b.resolve(name)
+	if err != nil {
+		return name, fmt.Errorf("broker %s: %w", displayName(name), err)
+	}
+	return ap, nil
+}
+
+// accessPoint is find for comparing brokers. One that is refused is like no
+// other.
+func (b *Brokers) accessPoint(name string) string {
+	ap, _ := b.find(name)
+	return ap
 }
 
 // Client returns the client of a broker, given its name or access point. The
@@ -62,7 +82,10 @@ func (b *Brokers) Client(ctx context.Context, name string) (*oms.Client, error) 
 			return nil, err
 		}
 	}
-	ap := b.accessPoint(name)
+	ap, err := b.find(name)
+	if err != nil {
+		return nil, err
+	}
 	for {
 		o, mine, err := b.opening(name, ap)
 		switch {
@@ -125,7 +148,11 @@ func (b *Brokers) open(ctx context.Context, name, ap string, o *opening) {
 
 // Capabilities returns what a broker can do, without opening it.
 func (b *Brokers) Capabilities(name string) (oms.Capabilities, error) {
-	caps, err := b.registry.Capabilities(b.accessPoint(name))
+	ap, err := b.find(name)
+	if err != nil {
+		return oms.Capabilities{}, err
+	}
+	caps, err := b.registry.Capabilities(ap)
 	if err == nil && b.admit != nil {
 		err = b.admit(caps)
 	}
@@ -133,6 +160,39 @@ func (b *Brokers) Capabilities(name string) (oms.Capabilities, error) {
 		return caps, fmt.Errorf("broker %s: %w", displayName(name), err)
 	}
 	return caps, nil
+}
+
+// check is Capabilities for a broker that a configuration names: it returns
+// also what else can be told without the network to be wrong with it. The
+// access point is not quoted: an unknown option may hold a secret.
+func (b *Brokers) check(name string) (oms.Capabilities, error) {
+	caps, err := b.Capabilities(name)
+	if err != nil {
+		return caps, err
+	}
+	if err := b.registry.CheckAccessPoint(b.accessPoint(name)); err != nil {
+		return caps, fmt.Errorf("its access point is wrong: %w", reason(err))
+	}
+	return caps, nil
+}
+
+// checkTopic returns why no topic of a broker can have that name, as far as
+// that can be told without the network. Of a broker that is wrong itself
+// nothing is said.
+func (b *Brokers) checkTopic(name, topic string) error {
+	ap := b.accessPoint(name)
+	if b.registry.CheckAccessPoint(ap) == nil {
+		return reason(b.registry.CheckTopic(ap, topic))
+	}
+	return nil
+}
+
+// reason takes off what says where an error was found: its reader knows.
+func reason(err error) error {
+	if e, ok := errors.AsType[*oms.Error](err); ok && e.Err != nil {
+		return e.Err
+	}
+	return err
 }
 
 // Close closes all clients, those that are being opened too.

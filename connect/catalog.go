@@ -90,10 +90,11 @@ func (c *Catalog) definition(req Request) (offsets.Definition, error) {
 	rest, ignored, wrongChain := checkChain(c.plugins, p.Kind, rest)
 	warnings, problems = append(warnings, ignored...), append(problems, wrongChain...)
 	if broker, ok := rest["broker"]; ok {
-		if _, err := c.brokers.Capabilities(broker); err != nil {
+		if _, err := c.brokers.check(broker); err != nil {
 			problems = append(problems, oms.KeyError{Key: "broker", Problem: err.Error()})
 		}
 	}
+	problems = append(problems, c.checkTopics(p, config)...)
 	if err := definition(p).Validate(rest); err != nil {
 		wrong, ok := errors.AsType[oms.KeyErrors](err)
 		if !ok {
@@ -132,8 +133,8 @@ func (c *Catalog) checkNeeds(p Plugin, config oms.KeyValue) error {
 	} else if p.Kind == KindSink {
 		needs = append(needs, oms.Need{Capability: oms.Groups, Key: keyTopics})
 	}
-	if p.Kind == KindSink && config[keyRange] == rangeLatest {
-		needs = append(needs, oms.Need{Capability: oms.OffsetForTime, Key: keyRange})
+	if p.Kind == KindSink && config[OutOfRange] == OutOfRangeLatest {
+		needs = append(needs, oms.Need{Capability: oms.OffsetForTime, Key: OutOfRange})
 	}
 	if p.Needs != nil {
 		needs = append(needs, p.Needs(p.Def.Complete(config))...)

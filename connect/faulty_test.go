@@ -206,6 +206,7 @@ type admin interface {
 	oms.GroupAdmin
 	oms.LagReporter
 	oms.OffsetFinder
+	oms.GroupPositioner
 	oms.Identifier
 }
 

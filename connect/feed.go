@@ -98,10 +98,12 @@ func isFetch(err error) bool {
 func (s *sinkRun) consume(soft, hard context.Context, client *oms.Client, cfg oms.ReceiverConfig) (err error) {
 	s.begin()
 	opts, r := s.t.rt.opts, s.t.set.reading()
-	r.Topics, r.Pattern = cfg.Topics, nil
-	if err := ensureReading(soft, opts.Store, opts.Plugins, opts.Brokers, r); err != nil {
-		return ignoreStop(soft, &Outcome{Stage: StageFetch, Err: err})
+	for _, some := range s.t.watch.readings(r, cfg.Topics) {
+		if err := ensureReading(soft, opts.Store, opts.Plugins, opts.Brokers, some); err != nil {
+			return ignoreStop(soft, &Outcome{Stage: StageFetch, Err: err})
+		}
 	}
+	cfg.OnAssigned = s.t.watch.starts(client, r)
 	var run func() error
 	if s.t.set.push {
 		push, err := client.NewPushConsumer(soft, cfg, oms.PushConfig{Batch: s.t.set.pollRecords})
@@ -122,7 +124,8 @@ func (s *sinkRun) consume(soft, hard context.Context, client *oms.Client, cfg om
 		if cerr := s.flush(ctx, true); cerr != nil && err == nil {
 			err = cerr
 		}
-		if cerr := s.consumer.Close(ctx); cerr != nil && err == nil {
+		// What went to another member with its acknowledgement untold comes again there.
+		if cerr := s.consumer.Close(ctx); cerr != nil && err == nil && oms.CodeOf(cerr) != oms.ErrStaleDelivery {
 			err = &Outcome{Stage: StageAck, Err: cerr}
 		}
 		s.end()

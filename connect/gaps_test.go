@@ -1,6 +1,8 @@
 package connect_test
 
 import (
+	"bytes"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -65,5 +67,56 @@ func TestASinkGoesOnBehindAGapWhereItMay(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+func TestNothingBehindAGapIsTakenBeforeItIsDealtWith(t *testing.T) {
+	t.Parallel()
+	gap := oms.Gap{Partition: oms.Partition{Topic: "t", Number: 1}, From: 10, To: 15}
+	other := oms.Partition{Topic: "t", Number: 2}
+	for policy, want := range map[string]struct{ behind, other bool }{
+		connect.OutOfRangeFail:     {true, true}, // the task is about to end
+		connect.OutOfRangeEarliest: {false, false},
+		connect.OutOfRangeLatest:   {true, false},
+	} {
+		gaps := connect.NewGaps(policy)
+		if gaps.Hold(gap.Partition) {
+			t.Errorf("%s: a partition without a gap is held", policy)
+		}
+		gaps.Found(gap)
+		if behind, of := gaps.Hold(gap.Partition), gaps.Hold(other); behind != want.behind || of != want.other {
+			t.Errorf("%s: held are the partition %v and the other %v, want %+v", policy, behind, of, want)
+		}
+	}
+}
+
+func TestAGapThatFailsStaysOne(t *testing.T) {
+	t.Parallel()
+	gaps := connect.NewGaps(connect.OutOfRangeFail)
+	log := slog.New(slog.DiscardHandler)
+	if err := gaps.Resolve(t.Context(), nil, log, nil); err != nil {
+		t.Errorf("without a gap: %v", err)
+	}
+	gaps.Found(oms.Gap{Partition: oms.Partition{Topic: "t"}, From: 10, To: 15})
+	for range 2 {
+		if err := gaps.Resolve(t.Context(), nil, log, nil); oms.CodeOf(err) != oms.ErrInvalid || !strings.Contains(err.Error(), connect.OutOfRange) {
+			t.Errorf("with a gap: %v, want ErrInvalid that names the key", err)
+		}
+	}
+}
+
+func TestAGapIsDealtWithOnceItsPartitionGoesOn(t *testing.T) {
+	t.Parallel()
+	gaps := connect.NewGaps(connect.OutOfRangeEarliest)
+	var said bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&said, nil))
+	gaps.Found(oms.Gap{Partition: oms.Partition{Topic: "t", Number: 3}, From: 10, To: 15})
+	for range 2 {
+		if err := gaps.Resolve(t.Context(), nil, log, nil); err != nil {
+			t.Error(err)
+		}
+	}
+	if text := said.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "topic=t partition=3 from=10 to=15") {
+		t.Errorf("the log has %s, want the gap once", text)
 	}
 }

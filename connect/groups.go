@@ -52,6 +52,16 @@ func ensureReading(ctx context.Context, store offsets.Definitions, plugins *Plug
 	return groups.EnsureGroup(ctx, r.Group, r.Topics, r.Start)
 }
 
+// definitions lists what is defined. A store that does not answer holds no task
+// up: that is ErrTimeout.
+func definitions(ctx context.Context, store offsets.Definitions) (defs []offsets.Definition, err error) {
+	err = storeCall(ctx, "list connectors", func(ctx context.Context) error {
+		defs, err = store.List(ctx)
+		return err
+	})
+	return defs, err
+}
+
 // ensureTopics makes those topics of a reading that are missing and that a
 // source is defined for, as that source is told to. A group that comes before
 // the source would have them made with the broker's own numbers.
@@ -59,7 +69,7 @@ func ensureTopics(ctx context.Context, store offsets.Definitions, plugins *Plugi
 	if !client.Capabilities().Has(oms.CreateTopic) {
 		return nil
 	}
-	defs, err := store.List(ctx)
+	defs, err := definitions(ctx, store)
 	if err != nil {
 		return err
 	}
@@ -91,7 +101,7 @@ func ensureReaders(ctx context.Context, store offsets.Definitions, plugins *Plug
 	if err != nil || caps.Has(oms.Backlog) {
 		return err
 	}
-	defs, err := store.List(ctx)
+	defs, err := definitions(ctx, store)
 	if err != nil {
 		return err
 	}
@@ -141,7 +151,7 @@ func (rt *Runtime) ensureTopicReaders(ctx context.Context, broker, topic string)
 	if err != nil || !caps.Has(oms.CreateTopic) {
 		return err // topics cannot be listed, nor matched
 	}
-	defs, err := opts.Store.List(ctx)
+	defs, err := definitions(ctx, opts.Store)
 	if err != nil {
 		return err
 	}

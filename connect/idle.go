@@ -89,7 +89,7 @@ func (rt *Runtime) WaitIdle(ctx context.Context) error {
 
 // idle reports whether nothing is left to do at this moment.
 func (rt *Runtime) idle(ctx context.Context) bool {
-	defs, err := rt.opts.Store.List(ctx)
+	defs, err := definitions(ctx, rt.opts.Store)
 	if err != nil {
 		return false // the store is away: nobody knows, and it comes back
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/omconnect/omconnect/offsets"
@@ -17,10 +18,11 @@ import (
 type job struct {
 	soften  context.CancelFunc // read nothing new
 	abort   context.CancelCauseFunc
-	started chan struct{} // closed when the connector is up
-	seen    bool          // that it is up; the task's
-	exit    chan error    // nil when softened, io.EOF at the end of the source, errInterrupted
-	sess    *session      // nil when the lease was not granted
+	started chan struct{}                // closed when the connector is up
+	seen    bool                         // that it is up; the task's
+	exit    chan error                   // nil when softened, io.EOF at the end of the source, errInterrupted
+	sess    *session                     // nil when the lease was not granted
+	sends   atomic.Pointer[oms.Producer] // of a source that is up
 }
 
 // errGrace is why a job is aborted that did not end softly.
@@ -73,6 +75,14 @@ func (j *job) up() <-chan struct{} {
 	return j.started
 }
 
+// trouble returns the trouble that a source has with sending, if it lasts.
+func (j *job) trouble() (oms.Trouble, bool) {
+	if j == nil || j.sends.Load() == nil {
+		return oms.Trouble{}, false
+	}
+	return j.sends.Load().Trouble()
+}
+
 // exited is nil, and so never ready, when nothing runs.
 func (j *job) exited() <-chan error {
 	if j == nil {
@@ -101,6 +111,11 @@ func (t *task) work(soft, hard context.Context, j *job) error {
 	}
 	// Invariant 4: without its lease a task does nothing.
 	defer context.AfterFunc(j.sess.life, func() { j.abort(context.Cause(j.sess.life)) })() //nolint:contextcheck // the session's life is what is watched
+	if t.plugin.Kind == KindSink {
+		if err := t.joinable(soft, client); err != nil {
+			return &Outcome{Stage: StageStart, Err: err}
+		}
+	}
 	if err := begin(soft, j.sess); err != nil {
 		return &Outcome{Stage: StageStart, Err: err}
 	}

@@ -192,7 +192,23 @@ func TestAnyCallMayFailOnce(t *testing.T) {
 	}
 }
 
-// The same for each message that is sent: some of the first, of the middle and
+// Tasks list what is defined before they send and receive. A store that does
+// not answer any one of these questions holds nobody up for ever.
+func TestAListOfConnectorsThatHangsIsAskedForAgain(t *testing.T) {
+	whole := newMeddler()
+	inWorld(t, func(w *world) { scenario(w, whole) })
+	for n := 1; n <= whole.counted()["List"]; n++ {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				m := newMeddler()
+				m.op, m.nth, m.trick = "List", n, stuck
+				scenario(w, m)
+			})
+		})
+	}
+}
+
+// As TestAnyCallMayFailOnce, for each message that is sent: some of the first, of the middle and
 // of the last, with each code that passes by itself.
 func TestAnySendMayFailOnce(t *testing.T) {
 	codes := []oms.Code{oms.ErrUnavailable, oms.ErrTimeout, oms.ErrBusy, oms.ErrFull, oms.ErrNoSubscription, oms.ErrUnknown, oms.ErrDenied, "slow"}

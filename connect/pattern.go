@@ -69,6 +69,9 @@ func ReservedTopic(name string) bool {
 	return false
 }
 
+// keyTopic says where a source writes to.
+const keyTopic = "topic"
+
 // The keys that say what a sink reads.
 const (
 	keyTopics      = "topics"

@@ -90,8 +90,9 @@ type failures struct {
 	counted int // not known to be temporary: those that have a limit
 }
 
-// heldMost is the longest wait for a lease that another gateway holds: when
-// that one dies, the task is taken over soon.
+// heldMost is the longest wait for what somebody else holds: when a gateway
+// dies, its task is taken over soon, and when another program has left a group,
+// the task that waits for that goes on.
 const heldMost = 5 * time.Second
 
 // next counts one more failure. It returns how long to wait before the next
@@ -101,7 +102,7 @@ func (f *failures) next(p restartPolicy, err error) (time.Duration, bool) {
 	wait := p.wait(f.all)
 	switch judge(err) {
 	case tryForever:
-		if errors.Is(err, oms.ErrHeld) {
+		if errors.Is(err, oms.ErrHeld) || errors.Is(err, errForeign) {
 			wait = min(wait, heldMost)
 		}
 		return wait, true

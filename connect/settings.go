@@ -43,10 +43,11 @@ var (
 		{Name: keyTopics, Type: List, Doc: "Topics to read, separated by commas; either these or topics.regex.", Check: validTopics},
 		{Name: keyTopicsRegex, Doc: "A regular expression (RE2) that matches the whole names of the topics to read. Those that a broker keeps to itself are left out.", Check: validPattern},
 		{Name: keyTopicsLook, Type: Millis, Default: "30000", Min: 100, Max: 86_400_000, Doc: "How often topics.regex is matched against the topics that there are."},
-		{Name: "consumer.group", Doc: "Group to read as; connect-<name> if not given.", Check: oms.ValidTopic},
+		{Name: keyGroup, Doc: "Group to read as; connect-<name> if not given.", Check: oms.ValidTopic},
+		{Name: keyGroup + sharedSuffix, Type: Bool, Default: "false", Doc: "Start also while other programs than gateways are members of the group. Each message goes to one member: they get a share of them, and the sink the rest. Without it the sink waits until they have left, where the broker can tell."},
 		{Name: "consumer.mode", Default: "pull", Values: []string{"pull", "push"}, Doc: "How the sink is fed: pull asks for batches, push is called with them."},
 		{Name: "consumer.auto.offset.reset", Default: "earliest", Values: []string{"earliest", "latest"}, Doc: "Where a new group starts."},
-		{Name: keyRange, Default: rangeFail, Values: []string{rangeFail, rangeEarliest, rangeLatest}, Doc: "What to do when messages were removed before they were read: fail, go on with the earliest that is left, or with what comes from now on."},
+		OutOfRangeKey(),
 		{Name: "consumer.max.poll.records", Type: Int, Default: "500", Min: 1, Max: 100_000, Doc: "Most records in one call of the sink."},
 		{Name: "inflight.max.records", Type: Int, Default: "10000", Min: 1, Max: 1e7, Doc: "Most records received and not yet acknowledged."},
 		{Name: "inflight.max.bytes", Type: Long, Default: "33554432", Min: 1024, Max: 1 << 40, Doc: "Most bytes received and not yet acknowledged."},
@@ -134,6 +135,7 @@ type settings struct {
 	pattern          *TopicPattern // sink; nil when its topics are named
 	topicsLook       time.Duration // sink; between two looks for topics that match
 	group            string        // sink
+	sharedGroup      bool          // sink: others' programs may be in the group
 	push             bool          // sink
 	start            oms.Start
 	outOfRange       string // sink
@@ -224,9 +226,10 @@ func readSettings(name string, p Plugin, config oms.KeyValue) (settings, error) 
 				r.Problem(keyTopicsRegex, "%s", err)
 			}
 		}
-		s.group = r.String("consumer.group", "connect-"+name)
+		s.group = r.String(keyGroup, "connect-"+name)
+		s.sharedGroup = r.Bool(keyGroup + sharedSuffix)
 		s.push = r.String("consumer.mode") == "push"
-		s.outOfRange = r.String(keyRange)
+		s.outOfRange = r.String(OutOfRange)
 		s.pollRecords = r.Int("consumer.max.poll.records")
 		if r.String("consumer.auto.offset.reset") == "latest" {
 			s.start.From = oms.StartLatest

@@ -226,6 +226,9 @@ type spyConn struct {
 
 func (c *spyConn) EnsureGroup(ctx context.Context, group string, topics []string, start oms.Start) error {
 	c.spy.note("EnsureGroup " + group)
+	if c.spy.without == oms.Backlog { // there is nothing from before to begin with
+		start = oms.Start{From: oms.StartLatest}
+	}
 	return c.admin.EnsureGroup(ctx, group, topics, start)
 }
 

@@ -49,6 +49,8 @@ func (t *task) runSource(soft, hard context.Context, j *job, client *oms.Client)
 	if err != nil {
 		return &Outcome{Stage: StageStart, Err: err}
 	}
+	producer.OnTrouble(func(trouble oms.Trouble) { trouble.Log(t.logger) })
+	j.sends.Store(producer)
 	// What was read is sent even when a stop comes, but not past a failure.
 	reading, stopReading := context.WithCancelCause(soft)
 	sending, stopSending := context.WithCancelCause(hard)

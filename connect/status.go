@@ -34,8 +34,8 @@ type Status struct {
 	Worker string // the gateway that says so; "" when none does
 	Since  time.Time
 	By     string // what caused the state
-	Cause  string // of a failure, in one line
-	Trace  string // of a failure, in full
+	Cause  string // of a failure, or of what holds up a connector that runs, in one line
+	Trace  string // the same in full
 	Tasks  []TaskStatus
 
 	// Of a connector whose work cannot be divided into tasks, as with a
@@ -51,7 +51,7 @@ type TaskStatus struct {
 	Worker    string
 	Since     time.Time
 	By        string
-	Cause     string
+	Cause     string // of a failure; of a task that runs, of what holds it up
 	Trace     string
 	Attempts  int       // failures in a row
 	NextRetry time.Time // of a RETRYING task
@@ -117,12 +117,17 @@ func gather(in Info, published []offsets.Status) Status {
 }
 
 // overall derives the state of a connector that is told to run from those of
-// its tasks, and the first failure among them.
+// its tasks, and the first failure among them; of one that runs, what holds up
+// the first task that is held up.
 func overall(tasks []TaskStatus) (state State, cause, trace string) {
 	count := make(map[State]int)
+	var held, heldTrace string
 	for _, t := range tasks {
 		count[t.State]++
-		if (t.State == Failed || t.State == Retrying) && cause == "" {
+		switch {
+		case t.State == Running && held == "":
+			held, heldTrace = t.Cause, t.Trace
+		case (t.State == Failed || t.State == Retrying) && cause == "":
 			cause, trace = t.Cause, t.Trace
 		}
 	}
@@ -140,6 +145,6 @@ func overall(tasks []TaskStatus) (state State, cause, trace string) {
 	case count[Unassigned] == n:
 		return Unassigned, "", ""
 	default:
-		return Running, "", ""
+		return Running, held, heldTrace
 	}
 }

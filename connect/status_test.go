@@ -43,6 +43,21 @@ func TestStateOfAConnectorIsDerivedFromItsTasks(t *testing.T) {
 	}
 }
 
+func TestWhatHoldsUpATaskThatRunsIsShownUnlessSomethingHasFailed(t *testing.T) {
+	held := TaskStatus{State: Running, Cause: "held", Trace: "held, in full"}
+	failed := TaskStatus{State: Failed, Cause: "failed", Trace: "failed, in full"}
+	for want, tasks := range map[string][]TaskStatus{
+		"RUNNING held":    {{State: Running}, held, {State: Retrying, Cause: "retried"}},
+		"DEGRADED failed": {held, failed},
+		"RUNNING ":        {{State: Running}, {State: Retrying, Cause: "retried"}},
+	} {
+		state, cause, trace := overall(tasks)
+		if got := string(state) + " " + cause; got != want || cause != "" && trace != cause+", in full" {
+			t.Errorf("tasks %+v: %q with trace %q, want %q", tasks, got, trace, want)
+		}
+	}
+}
+
 func TestStatusIsGatheredFromWhatIsPublished(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	in := Info{Name: "in", Kind: KindSource, Target: offsets.TargetRunning, Origin: "gateway.yaml:3"}

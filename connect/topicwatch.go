@@ -17,18 +17,20 @@ import (
 type topicWatch struct {
 	pattern *TopicPattern
 	find    func(context.Context) ([]string, error)
-	ensure  func(ctx context.Context, topics []string) error // makes the group, before anybody is told
+	ensure  func(ctx context.Context, topics []string, later bool) error // makes the group, before anybody is told
 	every   time.Duration
 	logger  *slog.Logger
 	asked   chan struct{} // of one: somebody knows of a new topic
 	turn    chan struct{} // of one: held by whoever looks
 	stop    context.CancelFunc
 	ended   chan struct{} // closed when the goroutine has ended
+	looked  bool          // one look has found what was there; of whoever has the turn
 
 	mu      sync.Mutex
-	topics  []string      // found by the last look
-	err     error         // in place of them: of a look, and not to pass by itself
-	changed chan struct{} // closed when either changes
+	topics  []string        // found by the last look
+	later   map[string]bool // those that any look but the first has found
+	err     error           // in place of them: of a look, and not to pass by itself
+	changed chan struct{}   // closed when either changes
 }
 
 const (
@@ -48,13 +50,11 @@ func (s *supervisor) watchTopics(ctx context.Context, set settings) *topicWatch 
 			}
 			return r.Pattern.Find(ctx, client)
 		},
-		ensure: func(ctx context.Context, topics []string) error {
-			found := r
-			found.Topics, found.Pattern = topics, nil
-			return ensureReading(ctx, opts.Store, opts.Plugins, opts.Brokers, found)
+		ensure: func(ctx context.Context, topics []string, later bool) error {
+			return ensureReading(ctx, opts.Store, opts.Plugins, opts.Brokers, r.of(topics, later))
 		},
 		every: set.topicsLook, logger: s.logger, asked: make(chan struct{}, 1),
-		turn: make(chan struct{}, 1), ended: make(chan struct{}), changed: make(chan struct{}),
+		turn: make(chan struct{}, 1), ended: make(chan struct{}), later: make(map[string]bool), changed: make(chan struct{}),
 	}
 	ctx, w.stop = context.WithCancel(ctx)
 	go w.run(ctx)
@@ -124,10 +124,14 @@ func (w *topicWatch) tryLook(ctx context.Context) (topics []string, changed <-ch
 	before, changed, failed := w.known()
 	fresh := slices.DeleteFunc(slices.Clone(topics), func(t string) bool { return slices.Contains(before, t) })
 	if len(fresh) > 0 {
-		if err := w.ensure(ctx, fresh); err != nil {
+		if w.looked {
+			w.came(fresh)
+		}
+		if err := w.ensure(ctx, fresh, w.looked); err != nil {
 			return nil, nil, err
 		}
 	}
+	w.looked = true
 	if failed == nil && slices.Equal(topics, before) {
 		return topics, changed, nil
 	}

@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/omconnect/omconnect/offsets"
@@ -36,5 +37,11 @@ func (t *task) publish(st offsets.Status) {
 		return
 	}
 	st.Records = t.records.Load()
+	if trouble, ok := t.job.trouble(); ok && st.State == string(Running) {
+		// It runs, and goes on by itself: what holds it up is its cause for as
+		// long as that lasts.
+		err := fmt.Errorf("nothing new is sent since %s, because what failed then is still being tried again: %w", trouble.Since.UTC().Format(time.RFC3339), trouble.Cause)
+		st.Cause, st.Trace = t.hide(err.Error()), t.hide(trace(err))
+	}
 	t.rt.statuses.publish(st)
 }

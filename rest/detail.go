@@ -16,8 +16,8 @@ type ConnectorDetail struct {
 	WorkerID string       `json:"worker_id,omitempty" doc:"The gateway that says so; left out when none does."`
 	Since    time.Time    `json:"since,omitzero"`
 	By       string       `json:"by,omitempty" doc:"What caused the state."`
-	Cause    string       `json:"cause,omitempty" doc:"Of a failure, in one line."`
-	Trace    string       `json:"trace,omitempty" doc:"Of a failure, in full."`
+	Cause    string       `json:"cause,omitempty" doc:"Of a failure, in one line; of one that is RUNNING, what holds it up for now."`
+	Trace    string       `json:"trace,omitempty" doc:"The cause in full."`
 	Tasks    []TaskDetail `json:"tasks" nullable:"false"`
 }
 
@@ -30,8 +30,8 @@ type TaskDetail struct {
 	By        string    `json:"by,omitempty" doc:"What caused the state."`
 	Attempts  int       `json:"attempts" doc:"Failures in a row."`
 	NextRetry time.Time `json:"next_retry,omitzero" doc:"When a task that is RETRYING starts again."`
-	Cause     string    `json:"cause,omitempty" doc:"Of the failure, in one line."`
-	Trace     string    `json:"trace,omitempty" doc:"Of the failure, in full."`
+	Cause     string    `json:"cause,omitempty" doc:"Of the failure, in one line; of one that is RUNNING, what holds it up for now."`
+	Trace     string    `json:"trace,omitempty" doc:"The cause in full."`
 	Records   int64     `json:"records" doc:"Records moved since the gateway started."`
 }
 

@@ -30,8 +30,17 @@ func besideSource(config oms.KeyValue, of facts) (notes []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if other.Same(own) && config["transforms"] == "" {
-		if err := ownTail(config, keyTopic, oms.SplitList(config[keyTopics]), config[keyRegex]); err != nil {
+	topics := oms.SplitList(config[keyTopics])
+	if err := forbidden(keyTopics, topics, other); err != nil {
+		return nil, err
+	}
+	if config["transforms"] == "" {
+		if other.Same(own) {
+			if err := ownTail(config, keyTopic, topics, config[keyRegex]); err != nil {
+				return nil, err
+			}
+		}
+		if err := forbidden(keyTopic, targets(config[keyTopic], topics), own); err != nil {
 			return nil, err
 		}
 	}
@@ -42,8 +51,8 @@ func besideSource(config oms.KeyValue, of facts) (notes []string, err error) {
 	if start, err := startAt(config[keyStart]); err == nil && start.From == oms.StartAtTime {
 		needs = append(needs, oms.Need{Capability: oms.OffsetForTime, Key: keyStart})
 	}
-	if config[keyRange] == latest {
-		needs = append(needs, oms.Need{Capability: oms.Seek, Key: keyRange}, oms.Need{Capability: oms.OffsetForTime, Key: keyRange})
+	if config[connect.OutOfRange] == connect.OutOfRangeLatest {
+		needs = append(needs, oms.Need{Capability: oms.Seek, Key: connect.OutOfRange}, oms.Need{Capability: oms.OffsetForTime, Key: connect.OutOfRange})
 	}
 	return pairNotes(config, other, own, keyUnacked+" and "+keyUnackedB), other.Capabilities.Check(other.AccessPoint.Driver, needs)
 }
@@ -54,8 +63,14 @@ func besideSink(config oms.KeyValue, of facts) (notes []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if other.Same(own) && config["transforms"] == "" {
-		if err := ownTail(config, keySinkTopic, oms.SplitList(config["topics"]), config["topics.regex"]); err != nil {
+	topics := oms.SplitList(config["topics"])
+	if config["transforms"] == "" {
+		if other.Same(own) {
+			if err := ownTail(config, keySinkTopic, topics, config["topics.regex"]); err != nil {
+				return nil, err
+			}
+		}
+		if err := forbidden(keySinkTopic, targets(config[keySinkTopic], topics), other); err != nil {
 			return nil, err
 		}
 	}
@@ -63,6 +78,30 @@ func besideSink(config oms.KeyValue, of facts) (notes []string, err error) {
 		notes = append(notes, "topics are not made at the target, which leaves that to others: see that they are there")
 	}
 	return append(notes, pairNotes(config, own, other, "inflight.max.records")...), nil
+}
+
+// targets returns the topics that are known to be written to: where it takes
+// one that was read to know, those that are named.
+func targets(template string, topics []string) []string {
+	if !strings.Contains(template, topicMark) {
+		return []string{template}
+	}
+	all := make([]string, len(topics))
+	for i, t := range topics {
+		all[i] = render(template, t)
+	}
+	return all
+}
+
+// forbidden returns an error for topics that a broker cannot have.
+func forbidden(key string, topics []string, at connect.BrokerFacts) error {
+	var ps problems
+	for _, t := range topics {
+		if err := at.CheckTopic(t); err != nil {
+			ps.add(key, "%s", err)
+		}
+	}
+	return oms.KeyErrors(ps).OrNil()
 }
 
 // ownTail returns an error for a bridge on one broker that reads what it

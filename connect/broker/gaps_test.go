@@ -51,7 +51,7 @@ func TestAGapIsPassedWhereItIsAllowed(t *testing.T) {
 				w.wait(20 * time.Second)
 				same(t, w.bodies("a", "t"), append(numbers(10), want...))
 				same(t, w.bodies("a", "u"), numbers(6)) // of others nothing is left out
-				if w.log.count("records were removed before they were read") != 1 {
+				if w.log.count("messages were removed before they were read") != 1 {
 					t.Error("it is not logged once")
 				}
 				if n := w.acknowledged("b", "connect-in", "t"); n != 21 {

@@ -63,6 +63,7 @@ func (s *sink) OnStart(ctx context.Context, config oms.KeyValue) (err error) {
 	if err != nil {
 		return err
 	}
+	producer.OnTrouble(func(trouble oms.Trouble) { trouble.Log(s.log) })
 	s.bridge = newBridge(s.env.Connector, s.cfg.fidelity, s.cfg.loop, own, s.client, s.log)
 	s.out = newOutflow(producer, s.client.Capabilities().DurableAfter)
 	s.topics = make(map[string]bool)

@@ -45,7 +45,7 @@ type source struct {
 
 	subscription
 	intake *intake
-	gaps   *gaps
+	gaps   *connect.Gaps
 	more   bool // there may be more to read than the last Poll returned
 }
 
@@ -73,7 +73,7 @@ func (s *source) OnStart(ctx context.Context, config oms.KeyValue) (err error) {
 	}
 	s.bridge = newBridge(s.env.Connector, s.cfg.fidelity, s.cfg.loop, s.client, own, s.log)
 	s.intake = newIntake(s.client.Capabilities().Has(oms.Partitioned), own.Capabilities().DurableAfter)
-	s.gaps = newGaps(s.cfg.outOfRange)
+	s.gaps = connect.NewGaps(s.cfg.outOfRange)
 	return s.subscribe(ctx)
 }
 
@@ -82,7 +82,7 @@ func (s *source) Poll(ctx context.Context) ([]*oms.Message, error) {
 	if ready, err := s.ready(ctx); err != nil || !ready {
 		return nil, unlessOver(ctx, err)
 	}
-	if err := s.gaps.resolve(ctx, s.client, s.consumer, s.log); err != nil {
+	if err := s.gaps.Resolve(ctx, s.client, s.log, s.consumer.Seek); err != nil {
 		return nil, unlessOver(ctx, err)
 	}
 	msgs, err := s.consumer.Receive(ctx, s.cfg.polled, pollWait)
@@ -109,7 +109,7 @@ func (s *source) take(msgs []*oms.Message) (out []*oms.Message, err error) {
 	owned := s.consumer.Owned(msgs)
 	out = make([]*oms.Message, 0, len(owned))
 	for _, m := range owned {
-		if s.gaps.hold(m.At()) {
+		if s.gaps.Hold(m.At()) {
 			continue // the next Poll deals with the gap before it
 		}
 		to, err := s.bridge.carry(m, render(s.cfg.topic, m.Topic))

@@ -16,20 +16,19 @@ const (
 	keyRegex    = "source.topics.regex"
 	keyRefresh  = "source.topics.refresh.interval.ms"
 	keyGroup    = "source.group"
+	keyShared   = "source.group.shared"
 	keyDelete   = "source.group.delete"
 	keyStart    = "source.start"
 	keyPolled   = "source.max.poll.records"
 	keyUnacked  = "source.max.unacked.records"
 	keyUnackedB = "source.max.unacked.bytes"
-	keyRange    = "consumer.offset.out.of.range"
 	keyTopic    = "topic"
 )
 
-// Where a group starts, and where it goes on behind a gap.
+// Where a group starts.
 const (
 	earliest = "earliest"
 	latest   = "latest"
-	failing  = "fail"
 )
 
 var sourceDef = connect.ConfigDef{
@@ -42,6 +41,7 @@ var sourceDef = connect.ConfigDef{
 			Doc: "How often source.topics.regex is matched against the topics that there are.",
 		},
 		{Name: keyGroup, Check: oms.ValidTopic, Doc: "Group to read as; connect-<name> if not given. It holds the position."},
+		{Name: keyShared, Type: connect.Bool, Default: "false", Doc: "Start also while other programs than gateways are members of the group. Each record goes to one member: they get a share of them, and the connector the rest. Without it the connector waits until they have left, where the broker can tell."},
 		{Name: keyDelete, Type: connect.Bool, Default: "false", Doc: "Whether deleting the connector deletes the group, and with it the position. A queue that is kept goes on filling up."},
 		{Name: keyStart, Default: earliest, Check: checkStart, Doc: "Where a new group starts: earliest, latest, or a time such as 2024-05-01T12:00:00Z."},
 		{Name: keyPolled, Type: connect.Int, Default: "500", Min: 1, Max: 100_000, Doc: "Most records taken at a time."},
@@ -50,10 +50,7 @@ var sourceDef = connect.ConfigDef{
 			Doc: "Most records of a task taken and not yet acknowledged. They are acknowledged once their position is stored, about every second, so this bounds the rate.",
 		},
 		{Name: keyUnackedB, Type: connect.Long, Default: "67108864", Min: 1024, Max: 1 << 40, Doc: "Most bytes of a task taken and not yet acknowledged."},
-		{
-			Name: keyRange, Default: failing, Values: []string{failing, earliest, latest},
-			Doc: "What to do when records were removed before they were read: fail, go on with the earliest that is left, or with what comes from now on.",
-		},
+		connect.OutOfRangeKey(),
 		{Name: keyTopic, Default: topicMark, Check: checkTemplate, Doc: "Topic that the records go to, in which " + topicMark + " stands for the one they were read from."},
 	}, sharedKeys...),
 	Check: checkSource,
@@ -111,6 +108,7 @@ type sourceConfig struct {
 	topics         []string
 	pattern        *connect.TopicPattern // nil when topics are named
 	refresh        time.Duration
+	shared         bool // others' programs may be in the group
 	deleteGroup    bool
 	start          oms.Start
 	polled         int
@@ -128,9 +126,9 @@ func readSourceConfig(name string, config oms.KeyValue) (c sourceConfig, err err
 	r := sourceDef.Complete(config).Reader()
 	c = sourceConfig{
 		broker: r.String(keySource), group: r.String(keyGroup, "connect-"+name), topics: r.List(keyTopics, nil),
-		refresh: r.Millis(keyRefresh), deleteGroup: r.Bool(keyDelete),
+		refresh: r.Millis(keyRefresh), deleteGroup: r.Bool(keyDelete), shared: r.Bool(keyShared),
 		polled: r.Int(keyPolled), unacked: r.Int(keyUnacked), bytes: int(r.Int64(keyUnackedB)),
-		outOfRange: r.String(keyRange), topic: r.String(keyTopic), fidelity: r.String(keyFidelity), loop: r.String(keyLoop) == loopFail,
+		outOfRange: r.String(connect.OutOfRange), topic: r.String(keyTopic), fidelity: r.String(keyFidelity), loop: r.String(keyLoop) == loopFail,
 	}
 	slices.Sort(c.topics)
 	c.topics = slices.Compact(c.topics)

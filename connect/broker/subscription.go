@@ -20,7 +20,8 @@ type subscription struct {
 // missingWait is the time between two looks for a topic that is not there.
 const missingWait = time.Second
 
-// subscribe joins the group. A topic that is missing is waited for.
+// subscribe joins the group, unless others are in it. A topic that is missing
+// is waited for.
 func (s *source) subscribe(ctx context.Context) error {
 	s.again, s.more = time.Now().Add(s.pace()), true
 	topics, err := topicsOf(ctx, s.client, s.cfg)
@@ -30,6 +31,11 @@ func (s *source) subscribe(ctx context.Context) error {
 	if s.topics = topics; len(topics) == 0 {
 		s.log.Info("no topic matches yet", "regex", s.cfg.pattern.String())
 		return nil
+	}
+	if !s.cfg.shared {
+		if err := connect.NotShared(ctx, s.client, s.cfg.group, topics, keyGroup, s.log); err != nil {
+			return err
+		}
 	}
 	if s.client.Capabilities().Has(oms.ManageGroups) {
 		groups, err := s.client.Groups()
@@ -42,7 +48,7 @@ func (s *source) subscribe(ctx context.Context) error {
 	}
 	s.consumer, err = s.client.NewPullConsumer(ctx, oms.ReceiverConfig{
 		Topics: topics, Group: s.cfg.group, Start: s.cfg.start, MaxUnacked: s.cfg.unacked, MaxUnackedBytes: s.cfg.bytes,
-		OnAssigned: s.intake.assigned, OnRevoked: s.intake.revoked, OnGap: s.gaps.found,
+		OnAssigned: s.intake.assigned, OnRevoked: s.intake.revoked, OnGap: s.gaps.Found,
 	})
 	return unlessMissing(err)
 }

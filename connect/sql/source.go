@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/omconnect/omconnect/connect"
+	"github.com/omconnect/omconnect/internal/sleep"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -122,7 +123,7 @@ const maxWait = time.Second
 // all of them: nil means that nothing was new the last time.
 func (s *source) Poll(ctx context.Context) ([]*oms.Message, error) {
 	if wait := time.Until(s.due); wait > 0 {
-		if err := sleep(ctx, min(wait, maxWait)); err != nil || wait > maxWait {
+		if err := sleep.For(ctx, min(wait, maxWait)); err != nil || wait > maxWait {
 			return nil, err
 		}
 	}
@@ -132,7 +133,7 @@ func (s *source) Poll(ctx context.Context) ([]*oms.Message, error) {
 	msgs, held, err := s.round(ctx)
 	if len(msgs) == 0 && err == nil && held > 0 && held <= maxWait {
 		// What is too young now will not be in a moment: that is not nothing.
-		if err := sleep(ctx, held); err != nil {
+		if err := sleep.For(ctx, held); err != nil {
 			return nil, err
 		}
 		msgs, held, err = s.round(ctx)
@@ -174,15 +175,4 @@ func (s *source) round(ctx context.Context) (msgs []*oms.Message, held time.Dura
 		}
 	}
 	return nil, held, nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -26,7 +26,7 @@ type Status struct {
 	Worker string    `json:"worker_id,omitempty"` // "" when no gateway runs it
 	Since  time.Time `json:"since,omitzero"`
 	By     string    `json:"by,omitempty"`    // what caused the state
-	Cause  string    `json:"cause,omitempty"` // of a failure, in one line
+	Cause  string    `json:"cause,omitempty"` // of a failure, or of what holds up one that runs, in one line
 	Trace  string    `json:"trace,omitempty"`
 	Tasks  []Task    `json:"tasks"`
 }
