@@ -34,24 +34,24 @@ func TestKillsLoseNothing(t *testing.T) {
 				args = append(args, "--state", redis.URL())
 			}
 			g := newGateway(t, args...)
-			g.file("gateway.yaml", crashConfig)
-			g.file("in.txt", input(total))
+			g.File("gateway.yaml", crashConfig)
+			g.File("in.txt", input(total))
 			for i := range kills {
-				g.launch()
+				g.Launch()
 				// The slices of the way differ in length, so that kills fall into
 				// reading, sending, committing and writing alike.
 				target := (total*i + rng.IntN(total)) / kills
-				g.until(fmt.Sprintf("%d lines in a.txt", target), func() bool { return g.lines("a.txt") >= target })
+				g.Until(fmt.Sprintf("%d lines in a.txt", target), func() bool { return g.lines("a.txt") >= target })
 				if redis != nil && i == kills/2 {
 					if err := redis.Restart(t.Context()); err != nil {
 						t.Fatal(err)
 					}
 				}
-				g.kill()
+				g.Kill()
 			}
-			g.args = append(g.args, "--until-idle")
-			g.launch()
-			if code := g.exit(); code != 0 {
+			g.Args = append(g.Args, "--until-idle")
+			g.Launch()
+			if code := g.Exit(); code != 0 {
 				t.Fatalf("the last run ended with exit code %d", code)
 			}
 			for _, name := range []string{"a.txt", "b.txt"} {
@@ -75,7 +75,7 @@ func input(n int) string {
 // for the first time in order, and returns how many are repeats.
 func (g *gateway) wantAllLines(name string, total int) (repeats int) {
 	g.t.Helper()
-	f, err := os.Open(g.path(name))
+	f, err := os.Open(g.Path(name))
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -114,17 +114,17 @@ func TestKillsWhileStartingLoseNothing(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	g := newGateway(t, "-c", "gateway.yaml")
-	g.file("gateway.yaml", crashConfig)
-	g.file("in.txt", input(total))
+	g.File("gateway.yaml", crashConfig)
+	g.File("in.txt", input(total))
 	for range Count(8, 100) {
-		g.launch()
+		g.Launch()
 		// Whatever it is doing then: locking, opening, recovering, connecting.
 		<-time.After(time.Duration(rng.Int64N(int64(400 * time.Millisecond))))
-		g.kill()
+		g.Kill()
 	}
-	g.args = append(g.args, "--until-idle")
-	g.launch()
-	if code := g.exit(); code != 0 {
+	g.Args = append(g.Args, "--until-idle")
+	g.Launch()
+	if code := g.Exit(); code != 0 {
 		t.Fatalf("the last run ended with exit code %d", code)
 	}
 	g.wantAllLines("a.txt", total)

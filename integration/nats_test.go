@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/omconnect/omconnect/integration/internal/gateways"
 	"github.com/omconnect/omconnect/integration/internal/process"
 )
 
@@ -26,7 +27,7 @@ func newNATS(t *testing.T) (addr string) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { process.Release(port, 1) })
-		said := new(transcript)
+		said := new(gateways.Transcript)
 		cmd := exec.CommandContext(context.WithoutCancel(t.Context()), bin, "nats-server", strconv.Itoa(port), dir)
 		cmd.Stderr, cmd.SysProcAttr = said, process.Tied()
 		proc, err := process.Start(cmd)
@@ -44,7 +45,7 @@ func newNATS(t *testing.T) (addr string) {
 }
 
 // answers waits until a NATS server is ready, or has ended.
-func answers(t *testing.T, proc *process.Process, said *transcript) bool {
+func answers(t *testing.T, proc *process.Process, said *gateways.Transcript) bool {
 	t.Helper()
 	deadline := time.After(time.Minute)
 	again := time.NewTicker(10 * time.Millisecond)

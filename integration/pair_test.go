@@ -38,8 +38,9 @@ func newPair(t *testing.T) *pair {
 	t.Cleanup(func() { _ = p.redis.Close() })
 	for name, g := range map[string]**gateway{"a": &p.a, "b": &p.b} {
 		*g = newGateway(t, "--state", state.URL(), "--broker", "oms:crashing-nats://"+nats+"/")
-		(*g).bin = crasher
+		(*g).Bin = crasher
 		(*g).name = name
+		(*g).plan("")
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -79,7 +80,7 @@ func (p *pair) create(g *gateway) {
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		g.want(http.StatusCreated, http.MethodPost, "/connectors/"+name, string(body))
+		g.Want(http.StatusCreated, http.MethodPost, "/connectors/"+name, string(body))
 	}
 	p.runsOn(g)
 }
@@ -90,15 +91,15 @@ func (p *pair) positions() string { return filepath.Join(p.dir, "positions.txt")
 // runsOn waits until a gateway runs all the tasks.
 func (p *pair) runsOn(g *gateway) {
 	p.t.Helper()
-	g.until("gateway "+g.name+" to run all tasks", func() bool {
-		return g.worker("in") == g.addr && g.worker("out") == g.addr && g.state("in") == "RUNNING" && g.state("out") == "RUNNING"
+	g.Until("gateway "+g.name+" to run all tasks", func() bool {
+		return g.worker("in") == g.Addr && g.worker("out") == g.Addr && g.state("in") == "RUNNING" && g.state("out") == "RUNNING"
 	})
 }
 
 // worker returns the address of the gateway that runs a connector's task.
 func (g *gateway) worker(connector string) string {
 	g.t.Helper()
-	code, answer := g.call(http.MethodGet, "/connectors/"+connector+"/status", "")
+	code, answer := g.Call(http.MethodGet, "/connectors/"+connector+"/status", "")
 	var status struct {
 		Tasks []struct {
 			WorkerID string `json:"worker_id"`
@@ -113,7 +114,7 @@ func (g *gateway) worker(connector string) string {
 // says waits until a gateway has said something in its log, from a place on.
 func (g *gateway) says(from int, text string) {
 	g.t.Helper()
-	g.until(fmt.Sprintf("gateway %s to say %q", g.name, text), func() bool { return strings.Contains(g.output.String()[from:], text) })
+	g.Until(fmt.Sprintf("gateway %s to say %q", g.name, text), func() bool { return strings.Contains(g.Said.String()[from:], text) })
 }
 
 // arrived returns the deliveries so far.
@@ -130,7 +131,7 @@ func (p *pair) arrived() []delivery {
 // returns who delivered those from the given place of the journal on.
 func (p *pair) all(g *gateway, from int) (who map[string]int) {
 	p.t.Helper()
-	g.until(fmt.Sprintf("%d records", p.total), func() bool {
+	g.Until(fmt.Sprintf("%d records", p.total), func() bool {
 		seen := make(map[int]bool)
 		for _, d := range p.arrived() {
 			seen[d.number] = true

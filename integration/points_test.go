@@ -41,8 +41,8 @@ var (
 func newCrasher(t *testing.T, source string, args ...string) *gateway {
 	t.Helper()
 	g := newGateway(t, append([]string{"-c", "gateway.yaml", "--broker", "oms:crashing:///?sync.interval.ms=10", "--until-idle"}, args...)...)
-	g.bin = crasher
-	g.file("gateway.yaml", "connectors:\n  in: "+source+"\n  out: "+journalConnector+"\n")
+	g.Bin = crasher
+	g.File("gateway.yaml", "connectors:\n  in: "+source+"\n  out: "+journalConnector+"\n")
 	return g
 }
 
@@ -91,12 +91,12 @@ func TestKillsAtEveryPointLoseNothing(t *testing.T) {
 			plan := kills(rand.New(rand.NewPCG(seed, 0)), Count(1, 20))
 			g := newCrasher(t, spoolConnector)
 			if state == "redis" {
-				g.args = append(g.args, "--state", NewRedis(t).URL())
+				g.Args = append(g.Args, "--state", NewRedis(t).URL())
 			}
 			total := 0
 			for _, k := range plan {
 				more := k.needs()
-				feed(t, g.path("spool"), total+1, total+more)
+				feed(t, g.Path("spool"), total+1, total+more)
 				total += more
 				g.crash(k)
 			}
@@ -109,16 +109,16 @@ func TestKillsAtEveryPointLoseNothing(t *testing.T) {
 // crash runs the gateway until it has killed itself.
 func (g *gateway) crash(k kill) {
 	g.t.Helper()
-	g.env = []string{fmt.Sprintf("OMCONNECT_CRASH=kill %s %d", k.point, k.n)}
-	g.launch()
+	g.plan(fmt.Sprintf("kill %s %d", k.point, k.n))
+	g.Launch()
 	g.wantKilled(k)
 }
 
 // wantKilled waits until the gateway has killed itself.
 func (g *gateway) wantKilled(k kill) {
 	g.t.Helper()
-	code := g.exit()
-	if ws, ok := g.proc.State().Sys().(syscall.WaitStatus); !ok || !ws.Signaled() || ws.Signal() != syscall.SIGKILL {
+	code := g.Exit()
+	if ws, ok := g.State().Sys().(syscall.WaitStatus); !ok || !ws.Signaled() || ws.Signal() != syscall.SIGKILL {
 		g.t.Fatalf("the gateway ended (exit code %d) before it came to %s for the %d. time", code, k.point, k.n)
 	}
 }
@@ -126,9 +126,9 @@ func (g *gateway) wantKilled(k kill) {
 // runToIdle runs the gateway until everything has been moved.
 func (g *gateway) runToIdle() {
 	g.t.Helper()
-	g.env = nil
-	g.launch()
-	if code := g.exit(); code != 0 {
+	g.plan("")
+	g.Launch()
+	if code := g.Exit(); code != 0 {
 		g.t.Fatalf("the last run ended with exit code %d", code)
 	}
 }
@@ -136,7 +136,7 @@ func (g *gateway) runToIdle() {
 // checkRecords holds what the gateway left behind to the invariants.
 func (g *gateway) checkRecords(total int, l limits) {
 	g.t.Helper()
-	ds, err := deliveries(g.path("journal.txt"))
+	ds, err := deliveries(g.Path("journal.txt"))
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -146,10 +146,10 @@ func (g *gateway) checkRecords(total int, l limits) {
 	}
 	g.t.Logf("%d records, %d deaths; in the topic again %d, at most %d at once (%d allowed); put again %d, at most %d at once (%d allowed)",
 		total, l.deaths, c.topic.repeats, c.topic.longest, l.topic, c.sink.repeats, c.sink.longest, l.sink)
-	if err := checkPositions(g.path("positions.txt")); err != nil {
+	if err := checkPositions(g.Path("positions.txt")); err != nil {
 		g.t.Error(err)
 	}
-	left, err := os.ReadDir(g.path("spool"))
+	left, err := os.ReadDir(g.Path("spool"))
 	if err != nil || len(left) > 0 {
 		g.t.Errorf("%d records were not let go of upstream: %v", len(left), err)
 	}
@@ -163,10 +163,10 @@ func TestASourceThatLetsGoEarlyIsCaught(t *testing.T) {
 	for _, k := range []kill{{"poll", 1}, {"poll", 7}} {
 		g := newCrasher(t, strings.Replace(spoolConnector, "spool-source", "early-spool-source", 1))
 		const total = 5 * sourceCost
-		feed(t, g.path("spool"), 1, total)
+		feed(t, g.Path("spool"), 1, total)
 		g.crash(k)
 		g.runToIdle()
-		ds, err := deliveries(g.path("journal.txt"))
+		ds, err := deliveries(g.Path("journal.txt"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,11 +14,11 @@ import (
 func TestTheSessionInTheReadmeWorksAsWritten(t *testing.T) {
 	g := newGateway(t)
 	g.sh(block(t, "sh", "printf")[0])
-	g.start()
+	g.Start()
 	steps := 0
 	for _, step := range strings.Split(strings.Join(block(t, "console", "$ "), "\n"), "$ ")[1:] {
 		command, want, _ := strings.Cut(step, "\n")
-		want = strings.ReplaceAll(want, "127.0.0.1:8083", g.addr)
+		want = strings.ReplaceAll(want, "127.0.0.1:8083", g.Addr)
 		if got := g.sh(command); strings.TrimSpace(got) != strings.TrimSpace(want) {
 			t.Errorf("$ %s\nprints\n%s\nthe README has\n%s", command, got, want)
 		}
@@ -27,10 +27,10 @@ func TestTheSessionInTheReadmeWorksAsWritten(t *testing.T) {
 	if steps < 10 {
 		t.Errorf("the README has %d steps only", steps)
 	}
-	if code, _ := g.call(http.MethodGet, "/connectors/words-out", ""); code != http.StatusOK {
+	if code, _ := g.Call(http.MethodGet, "/connectors/words-out", ""); code != http.StatusOK {
 		t.Errorf("words-out is gone: %d", code)
 	}
-	g.term()
+	g.Term()
 }
 
 // TestTheConnectorInTheReadmeBuildsAndRuns makes a program of it, inside the
@@ -79,8 +79,8 @@ func (g *gateway) sh(line string) string {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	cmd := exec.CommandContext(g.t.Context(), "sh", "-c", strings.ReplaceAll(line, "127.0.0.1:8083", g.addr))
-	cmd.Dir = g.dir
+	cmd := exec.CommandContext(g.t.Context(), "sh", "-c", strings.ReplaceAll(line, "127.0.0.1:8083", g.Addr))
+	cmd.Dir = g.Dir
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(bin)+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -14,40 +14,40 @@ func TestDefinitionsPositionsAndPausesSurviveRestarts(t *testing.T) {
 		t.Run(state, func(t *testing.T) {
 			g := newGateway(t)
 			if state == "redis" {
-				g.args = append(g.args, "--state", NewRedis(t).URL())
+				g.Args = append(g.Args, "--state", NewRedis(t).URL())
 			}
-			g.file("in.txt", "1\n2\n3\n")
-			g.start()
-			g.want(http.StatusCreated, http.MethodPost, "/connectors/in", `{"connector.class": "file-source", "file": "in.txt", "follow": true, "topic": "t"}`)
-			g.want(http.StatusCreated, http.MethodPost, "/connectors/out", `{"connector.class": "file-sink", "file": "out.txt", "topics": "t"}`)
-			g.until("three lines", func() bool { return g.lines("out.txt") == 3 })
-			g.want(http.StatusAccepted, http.MethodPut, "/connectors/out/pause", "")
-			g.until("the sink to pause", func() bool { return g.state("out") == "PAUSED" })
-			g.term()
+			g.File("in.txt", "1\n2\n3\n")
+			g.Start()
+			g.Want(http.StatusCreated, http.MethodPost, "/connectors/in", `{"connector.class": "file-source", "file": "in.txt", "follow": true, "topic": "t"}`)
+			g.Want(http.StatusCreated, http.MethodPost, "/connectors/out", `{"connector.class": "file-sink", "file": "out.txt", "topics": "t"}`)
+			g.Until("three lines", func() bool { return g.lines("out.txt") == 3 })
+			g.Want(http.StatusAccepted, http.MethodPut, "/connectors/out/pause", "")
+			g.Until("the sink to pause", func() bool { return g.state("out") == "PAUSED" })
+			g.Term()
 
-			g.start()
-			g.until("the source to run", func() bool { return g.state("in") == "RUNNING" })
-			g.until("the sink to be paused still", func() bool { return g.state("out") == "PAUSED" })
-			g.kill()
+			g.Start()
+			g.Until("the source to run", func() bool { return g.state("in") == "RUNNING" })
+			g.Until("the sink to be paused still", func() bool { return g.state("out") == "PAUSED" })
+			g.Kill()
 
 			g.append("in.txt", "4\n")
-			g.start()
-			g.until("the sink to be paused still", func() bool { return g.state("out") == "PAUSED" })
+			g.Start()
+			g.Until("the sink to be paused still", func() bool { return g.state("out") == "PAUSED" })
 			if n := g.lines("out.txt"); n != 3 {
 				t.Fatalf("the paused sink wrote: %d lines, want 3", n)
 			}
-			g.want(http.StatusAccepted, http.MethodPut, "/connectors/out/resume", "")
-			g.until("the fourth line", func() bool { return g.lines("out.txt") == 4 })
-			g.want(http.StatusNoContent, http.MethodDelete, "/connectors/in", "")
-			g.want(http.StatusNotFound, http.MethodGet, "/connectors/in", "")
-			g.term()
+			g.Want(http.StatusAccepted, http.MethodPut, "/connectors/out/resume", "")
+			g.Until("the fourth line", func() bool { return g.lines("out.txt") == 4 })
+			g.Want(http.StatusNoContent, http.MethodDelete, "/connectors/in", "")
+			g.Want(http.StatusNotFound, http.MethodGet, "/connectors/in", "")
+			g.Term()
 
-			g.start()
-			if got := strings.TrimSpace(g.want(http.StatusOK, http.MethodGet, "/connectors", "")); got != `["out"]` {
+			g.Start()
+			if got := strings.TrimSpace(g.Want(http.StatusOK, http.MethodGet, "/connectors", "")); got != `["out"]` {
 				t.Errorf("connectors = %s, want the one that was not deleted", got)
 			}
-			g.term()
-			content, err := os.ReadFile(g.path("out.txt"))
+			g.Term()
+			content, err := os.ReadFile(g.Path("out.txt"))
 			if err != nil || string(content) != "1\n2\n3\n4\n" {
 				t.Errorf("the sink wrote %q, %v; want each line once", content, err)
 			}
@@ -58,7 +58,7 @@ func TestDefinitionsPositionsAndPausesSurviveRestarts(t *testing.T) {
 // append appends to a file in the gateway's folder.
 func (g *gateway) append(name, content string) {
 	g.t.Helper()
-	f, err := os.OpenFile(g.path(name), os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(g.Path(name), os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		g.t.Fatal(err)
 	}

@@ -36,8 +36,8 @@ connectors:
 func TestAwkwardRowsArriveEqual(t *testing.T) {
 	total := Count(5_000, 100_000)
 	g := newGateway(t, "-c", "gateway.yaml")
-	g.file("gateway.yaml", rowsConfig)
-	from := openDB(t, g.path("from.db"))
+	g.File("gateway.yaml", rowsConfig)
+	from := openDB(t, g.Path("from.db"))
 	execute(t, from, `CREATE TABLE odd (id INTEGER PRIMARY KEY, n BIGINT, r DOUBLE, s TEXT, b BLOB, f BOOLEAN, d DATE, at TIMESTAMP, changed INTEGER NOT NULL)`)
 	execute(t, from, `INSERT INTO odd
 		WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < ?)
@@ -51,24 +51,24 @@ func TestAwkwardRowsArriveEqual(t *testing.T) {
 			CASE i % 4 WHEN 1 THEN NULL ELSE strftime('%Y-%m-%d %H:%M:%f', 1700000000 + i, 'unixepoch') END,
 			1
 		FROM c`, total)
-	g.start()
-	to := openDB(t, g.path("to.db"))
+	g.Start()
+	to := openDB(t, g.Path("to.db"))
 	equal := func() bool { return count(to, "copy") == count(from, "odd") }
-	g.until("all rows", equal)
+	g.Until("all rows", equal)
 	wantSameRows(t, from, to)
 
 	execute(t, from, `UPDATE odd SET s = 'changed', n = 9007199254740995, changed = 2 WHERE id = 17`)
 	execute(t, from, `INSERT INTO odd (id, s, changed) VALUES (?, 'new', 2)`, total+1)
-	g.until("the update and the insert", func() bool { return equal() && count(to, "copy WHERE s = 'changed'") == 1 })
+	g.Until("the update and the insert", func() bool { return equal() && count(to, "copy WHERE s = 'changed'") == 1 })
 	wantSameRows(t, from, to)
 
-	g.want(http.StatusNoContent, http.MethodPost, "/connectors/to/restart", "")
-	g.kill()
-	g.start()
+	g.Want(http.StatusNoContent, http.MethodPost, "/connectors/to/restart", "")
+	g.Kill()
+	g.Start()
 	execute(t, from, `INSERT INTO odd (id, s, changed) VALUES (?, 'after the kill', 3)`, total+2)
-	g.until("the row after the kill", equal)
+	g.Until("the row after the kill", equal)
 	wantSameRows(t, from, to)
-	g.term()
+	g.Term()
 }
 
 func openDB(t *testing.T, path string) *sql.DB {

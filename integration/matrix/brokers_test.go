@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	_ "github.com/omconnect/omconnect" // registers the drivers, which are asked for their capabilities
+	"github.com/omconnect/omconnect/integration/internal/stand"
 	"github.com/omconnect/omconnect/integration/servers"
 	"github.com/omconnect/omconnect/oms"
 )
@@ -15,19 +16,20 @@ import (
 type broker struct {
 	name    string
 	env     string // names one that stands already
-	start   starter
+	start   stand.Starter
 	server  []servers.Option
 	options string // of the access point
 }
 
 // brokers are all of them. Their options make a killed gateway's hold on its
-// partitions end soon, and say how the servers write to their disks; they are
-// no part of a definition.
+// partitions end soon, but not while a busy machine stops it for some seconds,
+// and say how the servers write to their disks; they are no part of a
+// definition.
 var brokers = []broker{
 	{name: "embedded"},
 	{
 		name: "kafka", env: servers.KafkaEnv, start: servers.StartKafka,
-		options: "?session.timeout.ms=6000&heartbeat.interval.ms=1000",
+		options: "?session.timeout.ms=20000&heartbeat.interval.ms=1000",
 	},
 	{name: "rabbitmq", env: servers.RabbitMQEnv, start: servers.StartRabbitMQ},
 	{
@@ -37,7 +39,7 @@ var brokers = []broker{
 			servers.Config("flushCommitLogThoroughInterval", "100"),
 			servers.JVM("-Drocketmq.broker.rebalance.lockMaxLiveTime=25000"), // of queues whose reader was killed; a minute by default
 		},
-		options: "?sync.interval.ms=250",
+		options: "?sync.interval.ms=250&send.timeout.ms=30000",
 	},
 }
 
@@ -47,11 +49,7 @@ func (b broker) address(t *testing.T) string {
 	if b.start == nil {
 		return ""
 	}
-	addr, err := shared.addr(b.name, b.env, b.start, b.server...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return addr
+	return addr(t, b.name, b.env, b.start, b.server...)
 }
 
 // accessPoint returns what stands behind --broker.
@@ -87,11 +85,7 @@ var states = []struct {
 			t.Fatalf("%s: %v", redisEnv, err)
 		}
 		if u.Host == "" {
-			addr, err := shared.addr("redis", "", servers.StartRedis)
-			if err != nil {
-				t.Fatal(err)
-			}
-			u = &url.URL{Scheme: "redis", Host: addr, Path: "/0"}
+			u = &url.URL{Scheme: "redis", Host: addr(t, "redis", "", servers.StartRedis), Path: "/0"}
 		}
 		q := u.Query()
 		q.Set("prefix", cell)

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/omconnect/omconnect/integration"
+	"github.com/omconnect/omconnect/integration/internal/gateways"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -48,17 +49,17 @@ func TestTheChainKeepsKeysAndHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := newGateway(t, "-c", "gateway.yaml")
-	if err := os.WriteFile(g.path("gateway.yaml"), config, 0o600); err != nil {
+	if err := os.WriteFile(g.Path("gateway.yaml"), config, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	sendLinks(t, kafka, topic("a"), total)
-	g.start()
-	out := &lines{path: g.path("chain.jsonl")}
+	g.Start()
+	out := &lines{path: g.Path("chain.jsonl")}
 	l := ledger{sink: "the file", ordered: true}
 	for number := 1; number <= total; number++ {
 		l.records = append(l.records, record{key: string(link(number).Key), text: shown(number), must: true, when: "before the start"})
 	}
-	g.untilBy("all messages in the file", func() bool {
+	g.UntilBy("all messages in the file", func() bool {
 		more, err := out.more()
 		if err != nil {
 			t.Fatal(err)
@@ -69,7 +70,7 @@ func TestTheChainKeepsKeysAndHeaders(t *testing.T) {
 		}
 		return len(l.deliveries) >= total
 	}, func() int { return len(l.deliveries) })
-	g.term()
+	g.Term()
 	if err := l.check(); err != nil {
 		t.Error(err)
 	}
@@ -152,7 +153,7 @@ func sendLinks(t *testing.T, at, topic string, total int) {
 // receiveLinks reads a topic from its beginning, as a group of its own.
 func receiveLinks(t *testing.T, at, topic string, total int) (all []*oms.Message) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), gateways.Patience)
 	defer cancel()
 	consumer, err := openClient(t, at).NewPullConsumer(ctx, oms.ReceiverConfig{Topics: []string{topic}, Group: topic + "-look"})
 	if err != nil {

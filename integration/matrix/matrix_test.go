@@ -38,7 +38,7 @@ func runCell(t *testing.T, c cell, total int) {
 	r := newRun(t, c, total)
 	defer r.report()
 	r.feed("at first")
-	r.g.start()
+	r.g.Start()
 	r.define()
 	r.pauseSink()
 	r.pauseSource()
@@ -53,7 +53,7 @@ func runCell(t *testing.T, c cell, total int) {
 	for i := range r.outlets {
 		r.whole(i)
 	}
-	r.g.term()
+	r.g.Term()
 	for i := range r.outlets {
 		r.look(i)
 		l := r.ledger(i)
@@ -78,10 +78,10 @@ func (r *run) pauseSink() {
 	r.t.Helper()
 	r.flowing("before the sink was paused")
 	r.g.pause(r.sink())
-	r.t.Logf("%s has moved so far: %+v", r.sink(), r.g.detail(r.sink()).Tasks)
-	paused, moved := r.look(0), r.g.detail(r.source()).records()
+	r.t.Logf("%s has moved so far: %+v", r.sink(), r.g.Detail(r.sink()).Tasks)
+	paused, moved := r.look(0), r.g.Detail(r.source()).Records()
 	r.feed("while the sink was paused")
-	r.g.until("the source to go on", func() bool { return r.g.detail(r.source()).records() >= moved+r.total/portions/2 })
+	r.g.Until("the source to go on", func() bool { return r.g.Detail(r.source()).Records() >= moved+r.total/portions/2 })
 	for i := 1; i < len(r.outlets); i++ {
 		r.whole(i)
 	}
@@ -104,10 +104,10 @@ func (r *run) pauseSource() {
 func (r *run) stop() {
 	r.t.Helper()
 	r.flowing("before the gateway was stopped")
-	r.g.term()
+	r.g.Term()
 	r.ended(false)
 	r.feed("while the gateway was stopped")
-	r.g.start()
+	r.g.Start()
 }
 
 // deleteSink deletes the first sink under load and creates it again: its group
@@ -120,10 +120,10 @@ func (r *run) deleteSink() {
 	if !backlog {
 		r.g.pause(r.source())
 	}
-	r.g.want(http.StatusNoContent, http.MethodDelete, "/connectors/"+r.sink(), "")
+	r.g.Want(http.StatusNoContent, http.MethodDelete, "/connectors/"+r.sink(), "")
 	r.feed("while the sink was deleted")
 	r.create(r.connectors[0], "RUNNING")
-	r.g.is(r.sink(), "RUNNING")
+	r.g.Is(r.sink(), "RUNNING")
 	if !backlog {
 		r.g.resume(r.source())
 	}
@@ -134,10 +134,10 @@ func (r *run) kill() {
 	r.t.Helper()
 	r.settle()
 	r.flowing("before the gateway was killed")
-	r.g.kill()
+	r.g.Kill()
 	r.ended(true)
 	r.feed("while the gateway was gone")
-	r.g.start()
+	r.g.Start()
 }
 
 // restart restarts all connectors under load.
@@ -145,7 +145,7 @@ func (r *run) restart() {
 	r.t.Helper()
 	r.flowing("before the connectors were restarted")
 	for _, c := range r.connectors {
-		r.g.want(http.StatusAccepted, http.MethodPost, "/connectors/"+c.name+"/restart?includeTasks=true", "")
+		r.g.Want(http.StatusAccepted, http.MethodPost, "/connectors/"+c.name+"/restart?includeTasks=true", "")
 	}
 	r.feed("while the connectors were restarted")
 }

@@ -39,7 +39,7 @@ func newRun(t *testing.T, c cell, total int) *run {
 	args := append([]string{"--broker", brokers[c.broker].accessPoint(t)}, states[c.state].args(t, fmt.Sprintf("%s-%s", brokers[c.broker].name, name))...)
 	g := newGateway(t, args...)
 	r := &run{
-		t: t, cell: c, g: g, topic: name, total: total, plant: s.build(t, g.dir, total),
+		t: t, cell: c, g: g, topic: name, total: total, plant: s.build(t, g.Dir, total),
 		// A portion takes a third of a second.
 		connectors: s.connectors(names{base: name, mode: modes[c.mode], rate: max(1, total/4)}),
 	}
@@ -67,8 +67,8 @@ func (r *run) define() {
 func (r *run) create(c connector, state string) {
 	r.t.Helper()
 	body := fmt.Sprintf(`{"name":%q,"config":%s,"initial_state":%q}`, c.name, c.config, state)
-	r.g.until("the name "+c.name+" to be free", func() bool {
-		code, answer := r.g.call(http.MethodPost, "/connectors", body)
+	r.g.Until("the name "+c.name+" to be free", func() bool {
+		code, answer := r.g.Call(http.MethodPost, "/connectors", body)
 		if code != http.StatusCreated && code != http.StatusConflict {
 			r.t.Fatalf("creating %s: %d %s", c.name, code, answer)
 		}
@@ -111,7 +111,7 @@ func (r *run) flowing(when string) {
 	before := r.fed
 	r.feed(when)
 	at := 0
-	r.g.until(fmt.Sprintf("a record behind %d, %s", before, when), func() bool {
+	r.g.Until(fmt.Sprintf("a record behind %d, %s", before, when), func() bool {
 		r.look(0)
 		for ; at < len(r.arrived[0]); at++ {
 			if r.arrived[0][at].number > before {
@@ -144,7 +144,7 @@ func (r *run) whole(i int) {
 			r.t.Errorf("%d of %d records are missing at %s: %v", len(missing), r.fed, r.connectors[i].name, r.ledger(i).check())
 		}
 	}()
-	r.g.untilBy("all records at "+r.connectors[i].name, gone, func() int { return len(r.arrived[i]) })
+	r.g.UntilBy("all records at "+r.connectors[i].name, gone, func() int { return len(r.arrived[i]) })
 }
 
 // settle waits until every record has arrived and the groups have nothing left
@@ -155,7 +155,7 @@ func (r *run) settle() {
 	at := brokers[r.cell.broker].accessPoint(r.t)
 	if at == brokers[r.cell.broker].name { // in the gateway
 		var err error
-		if at, err = embedded.Endpoint(r.g.path("data/broker")); err != nil {
+		if at, err = embedded.Endpoint(r.g.Path("data/broker")); err != nil {
 			r.t.Fatal(err)
 		}
 	}
@@ -167,7 +167,7 @@ func (r *run) settle() {
 	r.wantPartitions(client)
 	for i := range r.outlets {
 		r.whole(i)
-		r.g.until(fmt.Sprintf("the group of %s to have nothing left in the broker", r.connectors[i].name), func() bool {
+		r.g.Until(fmt.Sprintf("the group of %s to have nothing left in the broker", r.connectors[i].name), func() bool {
 			lag, err := client.Lag(r.t.Context(), "connect-"+r.connectors[i].name, []string{r.topic})
 			if err != nil && !oms.IsTemporary(err) {
 				r.t.Fatal(err)

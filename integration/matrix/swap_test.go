@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/omconnect/omconnect/integration"
+	"github.com/omconnect/omconnect/integration/internal/gateways"
 	"github.com/omconnect/omconnect/integration/internal/process"
 	"github.com/omconnect/omconnect/oms"
 )
@@ -37,16 +38,16 @@ func TestOneDefinitionRunsOverFourBrokers(t *testing.T) {
 	for _, b := range brokers {
 		t.Run(b.name, func(t *testing.T) {
 			g := newGateway(t, "-c", "gateway.yaml", "--until-idle", "--broker", b.accessPoint(t))
-			if err := os.WriteFile(g.path("gateway.yaml"), text, 0o600); err != nil {
+			if err := os.WriteFile(g.Path("gateway.yaml"), text, 0o600); err != nil {
 				t.Fatal(err)
 			}
 			plants := make([]plant, len(shapes))
 			for i, s := range shapes {
-				plants[i] = s.build(t, g.dir, total)
+				plants[i] = s.build(t, g.Dir, total)
 				plants[i].feed(1, total)
 			}
-			g.launch()
-			g.exits()
+			g.Launch()
+			g.Finish()
 			for i, p := range plants {
 				for j, o := range p.outlets() {
 					deliveries, err := o.more()
@@ -113,11 +114,11 @@ func TestTheBrokerIsSwappedAsTheReadmeSays(t *testing.T) {
 // sh runs a command of the README in a folder, to its good end.
 func sh(t *testing.T, dir, listen, command string) {
 	t.Helper()
-	bin, err := shared.binary()
+	bin, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var said transcript
+	var said gateways.Transcript
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "sh", "-c", "exec "+command) // so that no child outlives the shell
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = dir, &said, &said, process.Tied()
 	cmd.Env = append(os.Environ(),
@@ -126,11 +127,11 @@ func sh(t *testing.T, dir, listen, command string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := "has not ended after " + patience.String()
+	ended := "has not ended after " + gateways.Patience.String()
 	select {
 	case <-proc.Exited():
 		ended = "ended with " + proc.State().String()
-	case <-time.After(patience):
+	case <-time.After(gateways.Patience):
 		proc.Kill()
 	}
 	if proc.State().ExitCode() != 0 {

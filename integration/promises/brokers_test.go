@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	_ "github.com/omconnect/omconnect" // registers the drivers
+	"github.com/omconnect/omconnect/integration/internal/stand"
 	"github.com/omconnect/omconnect/integration/servers"
 	"github.com/omconnect/omconnect/oms"
 )
@@ -14,7 +15,7 @@ import (
 // A broker is one of those that promises are asked of.
 type broker struct {
 	name    string
-	start   starter // nil for the embedded one
+	start   stand.Starter // nil for the embedded one
 	server  []servers.Option
 	other   []servers.Option // of the second cluster, beside its user and certificates
 	options []string         // of every access point: names and values
@@ -32,7 +33,9 @@ var brokers = []*broker{
 	},
 	{
 		name: "kafka", start: servers.StartKafka,
-		options: []string{"session.timeout.ms", "6000", "heartbeat.interval.ms", "1000"},
+		// A member that a busy machine stops for a while is not to lose its
+		// place, and have records repeated.
+		options: []string{"session.timeout.ms", "30000", "heartbeat.interval.ms", "3000"},
 		tls:     []string{"tls", "true", "tls.ca.file", "CA"},
 		refused: []string{"__consumer_offsets", "with/slash"},
 	},
@@ -52,7 +55,7 @@ var brokers = []*broker{
 			servers.Config("brokerClusterName", "second"),
 			servers.Config("flushIntervalCommitLog", "100"), servers.Config("flushCommitLogThoroughInterval", "100"),
 		},
-		options: []string{"sync.interval.ms", "250"},
+		options: []string{"sync.interval.ms", "250", "send.timeout.ms", "30000"}, // as above
 		tls:     []string{"tls", "true", "tls.insecure", "true"},
 		refused: []string{"%RETRY%topic", "TBW102"},
 	},
@@ -61,14 +64,14 @@ var brokers = []*broker{
 // first returns the server that everybody may enter.
 func (b *broker) first(t *testing.T) *servers.Server {
 	t.Helper()
-	return shared.server(t, b.name, b.start, b.server)
+	return shared.Server(t, b.name, b.start, b.server...)
 }
 
 // second returns the other cluster.
 func (b *broker) second(t *testing.T) *servers.Server {
 	t.Helper()
-	opts := append([]servers.Option{servers.User(user, password), servers.TLS(shared.papers(t))}, b.other...)
-	return shared.server(t, b.name+"-second", b.start, opts)
+	opts := append([]servers.Option{servers.User(user, password), servers.TLS(papers(t))}, b.other...)
+	return shared.Server(t, b.name+"-second", b.start, opts...)
 }
 
 // at returns an access point of a host, or of the embedded broker where there

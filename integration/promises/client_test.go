@@ -22,11 +22,11 @@ func (g *gateway) client(b *broker) *caller {
 	g.t.Helper()
 	at := g.broker
 	if b.start == nil {
-		endpoint, err := embedded.Endpoint(filepath.Join(g.data, "broker"))
-		if err != nil {
-			g.t.Fatal(err)
-		}
-		at = endpoint
+		g.until("the broker in the gateway's process", func() (there bool) {
+			endpoint, err := embedded.Endpoint(filepath.Join(g.data, "broker"))
+			at = endpoint
+			return err == nil
+		})
 	}
 	c, err := oms.Open(g.t.Context(), at)
 	if err != nil {

@@ -124,7 +124,6 @@ func tellsOptions(t *testing.T, b *broker) {
 	if b.start == nil {
 		point = b.at("", "", "no.such.option", "1", "max.message.bytes", "many", "dir", t.TempDir())
 	}
-	name := fresh("wrong")
-	g.create(name, in.config(fresh("topic")).with("broker", point))
-	g.fails(name, "FAILED", "no.such.option", "max.message.bytes")
+	config := in.config(fresh("topic")).with("broker", point)
+	g.refuses(fresh("wrong"), config, "broker", "no.such.option", "max.message.bytes")
 }

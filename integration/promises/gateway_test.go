@@ -1,52 +1,29 @@
 package promises
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"regexp"
+	"runtime"
+	"strconv"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/omconnect/omconnect"
+	"github.com/omconnect/omconnect/integration/internal/gateways"
 )
-
-// patience is how long something may take that is not bounded otherwise. It is
-// met only by what hangs.
-const patience = 2 * time.Minute
-
-// A transcript is what a gateway said.
-type transcript struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (s *transcript) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(p)
-}
-
-func (s *transcript) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
-}
 
 // A gateway is one that runs in this process, with a data folder that outlives
 // it.
 type gateway struct {
+	gateways.API
 	t      *testing.T
 	broker string // its access point
 	data   string
-	url    string
-	said   *transcript
+	said   *gateways.Transcript
 	stop   context.CancelFunc // as SIGTERM does
 	ended  chan struct{}
 	code   int
@@ -58,14 +35,13 @@ func start(t *testing.T, accessPoint string, args ...string) *gateway {
 	return startIn(t, t.TempDir(), accessPoint, args...)
 }
 
-var restURL = regexp.MustCompile(`msg="REST API answers" url=(\S+)`)
-
 // startIn runs a gateway on a data folder until the test ends, and waits until
 // it is ready.
 func startIn(t *testing.T, data, accessPoint string, args ...string) *gateway {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	g := &gateway{t: t, broker: accessPoint, data: data, said: &transcript{}, stop: cancel, ended: make(chan struct{})}
+	g := &gateway{t: t, broker: accessPoint, data: data, said: &gateways.Transcript{}, stop: cancel, ended: make(chan struct{})}
+	g.API = gateways.NewAPI(t, g)
 	args = append([]string{"run", "--listen", "127.0.0.1:0", "--data", data, "--broker", accessPoint}, args...)
 	go func() {
 		defer close(g.ended)
@@ -75,17 +51,33 @@ func startIn(t *testing.T, data, accessPoint string, args ...string) *gateway {
 		cancel()
 		<-g.ended
 		if t.Failed() {
-			text := g.said.String()
-			t.Logf("the gateway was started with %q, and said at last:\n%s", args, text[max(0, len(text)-6000):])
+			t.Logf("the gateway was started with %q, and said at last:\n%s", args, g.said.Tail(6000))
 		}
 	})
-	g.until("the gateway to be ready", func() bool {
-		if found := restURL.FindStringSubmatch(g.said.String()); found != nil {
-			g.url = found[1]
-		}
-		return strings.Contains(g.said.String(), `msg="gateway started"`)
-	})
+	g.until("the gateway to be ready", func() bool { return strings.Contains(g.said.String(), `msg="gateway started"`) })
 	return g
+}
+
+var restURL = regexp.MustCompile(`msg="REST API answers" url=(\S+)`)
+
+// URL returns where the REST API answers: on a port that it has found itself.
+func (g *gateway) URL() string {
+	if found := restURL.FindStringSubmatch(g.said.String()); found != nil {
+		return found[1]
+	}
+	return ""
+}
+
+// Ended returns a channel that is closed when the gateway has ended.
+func (g *gateway) Ended() <-chan struct{} { return g.ended }
+
+// How says how the gateway has ended.
+func (g *gateway) How() string { return "exit code " + strconv.Itoa(g.code) }
+
+// Stacks returns what the goroutines of the process are at.
+func (g *gateway) Stacks() string {
+	text := make([]byte, 1<<20)
+	return string(text[:runtime.Stack(text, true)])
 }
 
 // end stops the gateway as an operator does.
@@ -102,57 +94,31 @@ func (g *gateway) end() {
 // meanwhile.
 func (g *gateway) until(what string, holds func() bool) {
 	g.t.Helper()
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	again := time.NewTicker(20 * time.Millisecond)
-	defer again.Stop()
-	for !holds() {
-		select {
-		case <-g.ended:
-			g.t.Fatalf("the gateway ended with %d while waiting for %s", g.code, what)
-		case <-deadline.C:
-			_, status := g.call(http.MethodGet, "/connectors?expand=omconnect", nil)
-			g.t.Fatalf("waited %v in vain for %s; the connectors are %s", patience, what, status)
-		case <-again.C:
-		}
-	}
+	g.Until(what, holds)
 }
 
-// client has no connections that outlive their answer.
-var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
-
-// call calls the API.
+// call calls the API with a body as JSON.
 func (g *gateway) call(method, path string, body any) (code int, answer string) {
 	g.t.Helper()
-	var text []byte
-	if body != nil {
-		var err error
-		if text, err = json.Marshal(body); err != nil {
-			g.t.Fatal(err)
-		}
-	}
-	req, err := http.NewRequestWithContext(context.WithoutCancel(g.t.Context()), method, g.url+path, bytes.NewReader(text))
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	res, err := client.Do(req)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		return 0, err.Error()
-	}
-	return res.StatusCode, string(b)
+	return g.Call(method, path, g.json(body))
 }
 
 // want calls the API and fails the test when the answer has another code.
 func (g *gateway) want(code int, method, path string, body any) {
 	g.t.Helper()
-	if got, answer := g.call(method, path, body); got != code {
-		g.t.Fatalf("%s %s = %d %s, want %d", method, path, got, answer, code)
+	g.Want(code, method, path, g.json(body))
+}
+
+func (g *gateway) json(body any) string {
+	g.t.Helper()
+	if body == nil {
+		return ""
 	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return string(text)
 }
 
 // keys is the configuration of a connector.
@@ -223,42 +189,10 @@ func (g *gateway) halt(name string) {
 	g.is(name, "STOPPED")
 }
 
-// A detail is what is known of what a connector is doing.
-type detail struct {
-	State, Cause string
-	Tasks        []struct {
-		State, Cause string
-		Attempts     int
-		Records      int
-	}
-}
-
-func (g *gateway) detail(name string) (d detail) {
-	g.t.Helper()
-	code, answer := g.call(http.MethodGet, "/connectors/"+name+"/omconnect", nil)
-	if code != http.StatusOK {
-		return d
-	}
-	if err := json.Unmarshal([]byte(answer), &d); err != nil {
-		g.t.Fatal(err)
-	}
-	return d
-}
-
 // is waits until a connector and all its tasks are in a state.
-func (g *gateway) is(name, state string) detail {
+func (g *gateway) is(name, state string) gateways.Detail {
 	g.t.Helper()
-	var d detail
-	g.until(fmt.Sprintf("%s to be %s", name, state), func() bool {
-		d = g.detail(name)
-		for _, task := range d.Tasks {
-			if task.State != state {
-				return false
-			}
-		}
-		return d.State == state && (len(d.Tasks) > 0 || state == "STOPPED")
-	})
-	return d
+	return g.Is(name, state)
 }
 
 // fails waits until a connector stands in a state with a cause that has all of

@@ -18,7 +18,7 @@ type promise struct {
 }
 
 // promises are all of them.
-var promises = slices.Concat(atCreation, atStart, atGaps, atAccess, atTopics, atRecords)
+var promises = slices.Concat(atCreation, atStart, atGaps, atAccess, atTopics, atRecords, atMembers)
 
 // TestPromises asks each promise of each broker.
 func TestPromises(t *testing.T) {

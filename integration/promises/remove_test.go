@@ -32,12 +32,12 @@ func (b *broker) forgetful(t *testing.T) *servers.Server {
 	for h := range 24 {
 		hours = append(hours, time.Date(0, 1, 1, h, 0, 0, 0, time.UTC).Format("15"))
 	}
-	return shared.server(t, b.name+"-forgetful", b.start, append(slices.Clone(b.server),
+	return shared.Server(t, b.name+"-forgetful", b.start, append(slices.Clone(b.server),
 		servers.Config("mappedFileSizeCommitLog", "1048576"), servers.Config("fileReservedTime", "72"),
 		servers.Config("deleteWhen", strings.Join(hours, ";")), servers.Config("cleanResourceInterval", "200"),
 		servers.Config("deleteCommitLogFilesInterval", "10"), servers.Config("destroyMapedFileIntervalForcibly", "1000"),
 		servers.Config("redeleteHangedFileInterval", "1000"),
-	))
+	)...)
 }
 
 // same is the broker of a gateway, as a connector of it names it.

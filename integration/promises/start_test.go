@@ -48,7 +48,7 @@ func (g *gateway) sent(source string, n int) {
 	g.t.Helper()
 	g.until("the source to have sent all", func() bool {
 		total := 0
-		for _, task := range g.detail(source).Tasks {
+		for _, task := range g.Detail(source).Tasks {
 			total += task.Records
 		}
 		return total >= n
@@ -58,7 +58,7 @@ func (g *gateway) sent(source string, n int) {
 // positionsOfACluster has the same state meet another cluster.
 func positionsOfACluster(t *testing.T, b *broker) {
 	t.Helper()
-	papers := shared.papers(t)
+	papers := papers(t)
 	first, second := b.point(t), b.secondPoint(t, user+":"+password, papers)
 	data, topic, source := t.TempDir(), fresh("topic"), fresh("source")
 	in, out := newFeed(t, fresh("feed")), newTray(t, fresh("sink"))

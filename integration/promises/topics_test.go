@@ -12,6 +12,7 @@ var atTopics = []promise{
 	{"a topic that the broker keeps for itself is refused", refusesTopics},
 	{"a topic with other settings is used as it is", keepsTopics},
 	{"a topic that is missing and may not be made is told", tellsMissingTopics},
+	{"a topic that comes later is read from its beginning", readsLaterTopics},
 }
 
 func refusesTopics(t *testing.T, b *broker) {
@@ -21,14 +22,12 @@ func refusesTopics(t *testing.T, b *broker) {
 		in, out := newFeed(t, fresh("feed")), newTray(t, fresh("sink"))
 		source := fresh("source")
 		in.put(numbered(0, 3)...)
-		g.create(source, in.config(topic))
-		g.fails(source, "FAILED", b.name, topic, in.name)
-		g.create(out.name, out.config(topic))
-		g.fails(out.name, "FAILED", b.name, "invalid")
+		g.refuses(source, in.config(topic), "topic: ", topic)
+		g.refuses(out.name, out.config(topic), "topics: ", topic)
 		// Its user takes another topic.
 		good := fresh("topic")
-		g.change(out.name, out.config(good))
-		g.change(source, in.config(good))
+		g.create(out.name, out.config(good))
+		g.create(source, in.config(good))
 		g.gets(out, numbered(0, 3))
 	}
 }
@@ -73,4 +72,29 @@ func tellsMissingTopics(t *testing.T, b *broker) {
 	g.is(out.name, "RUNNING")
 	g.restart(source)
 	g.gets(out, numbered(0, 3))
+}
+
+// readsLaterTopics has a sink that begins at the end of what it finds, and a
+// program that makes a topic and sends to it before the sink knows of that.
+func readsLaterTopics(t *testing.T, b *broker) {
+	t.Helper()
+	if !b.capabilities(t).Has(oms.Backlog) {
+		return // a group there has nothing from before it knows of a topic
+	}
+	g := start(t, b.point(t))
+	prefix, out := fresh("many"), newTray(t, fresh("sink"))
+	c := g.client(b)
+	c.makes(prefix+".old", 2)
+	c.sends(prefix+".old", numbered(0, 5)...) // not the sink's
+	g.create(out.name, out.config(prefix).with(
+		"topics", "", "topics.regex", prefix+`\..+`, "topics.regex.refresh.interval.ms", "5000",
+		"consumer.auto.offset.reset", "latest", "tasks.max", "2"))
+	c.sends(prefix+".old", numbered(5, 5)...)
+	g.gets(out, numbered(5, 5)) // and so it has looked
+	c.makes(prefix+".new", 4)
+	c.sends(prefix+".new", numbered(10, 20)...)
+	g.gets(out, numbered(5, 25))
+	c.sends(prefix+".old", numbered(30, 5)...)
+	c.sends(prefix+".new", numbered(35, 5)...)
+	g.gets(out, numbered(5, 35))
 }
