@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/omconnect/omconnect/internal/sleep"
 	"github.com/omconnect/omconnect/oms"
 )
 
@@ -46,7 +47,7 @@ func Follow(
 			if ctx.Err() != nil || !yield(Definition{}, err) || errors.Is(err, oms.ErrClosed) {
 				return
 			}
-			if !pause(ctx, retryWatch) {
+			if sleep.For(ctx, retryWatch) != nil {
 				return
 			}
 		}
@@ -104,16 +105,4 @@ func (f *follower) tell(ctx context.Context, s Snapshot, yield func(Definition, 
 func (d Definition) clone() Definition {
 	d.Config = maps.Clone(d.Config)
 	return d
-}
-
-// pause waits for d, or returns false when ctx is done first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

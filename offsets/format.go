@@ -83,11 +83,11 @@ func MarshalDefinition(d Definition) ([]byte, error) {
 }
 
 // UnmarshalDefinition returns the definition of a record that is stored under
-// a name. Its errors are ErrFormat.
+// a name. Its errors are ErrFormat, and name the connector.
 func UnmarshalDefinition(name string, data []byte) (Definition, error) {
 	var r definitionRecord
 	if err := unmarshal(data, &r); err != nil {
-		return Definition{}, err
+		return Definition{}, fmt.Errorf("the definition of connector %s: %w", name, err)
 	}
 	err := r.Valid()
 	switch {
@@ -98,7 +98,7 @@ func UnmarshalDefinition(name string, data []byte) (Definition, error) {
 		err = errors.New("it has no revision")
 	}
 	if err != nil {
-		return Definition{}, fmt.Errorf("%w: %w", oms.ErrFormat, err)
+		return Definition{}, fmt.Errorf("the definition of connector %s: %w: %w", name, oms.ErrFormat, err)
 	}
 	return r.Definition, nil
 }

@@ -36,7 +36,7 @@ func (s *Store) snapshot(ctx context.Context) (offsets.Snapshot, error) {
 		snapshot.Revision = int64(b.Sequence()) //nolint:gosec // counts up from 0
 		return b.ForEach(func(key, data []byte) error {
 			name := string(key)
-			d, err := decodeDefinition(name, data)
+			d, err := offsets.UnmarshalDefinition(name, data)
 			if err != nil {
 				snapshot.Broken[name] = s.fail(op, name, err)
 				return nil
@@ -46,14 +46,6 @@ func (s *Store) snapshot(ctx context.Context) (offsets.Snapshot, error) {
 		})
 	})
 	return snapshot, err
-}
-
-func decodeDefinition(name string, data []byte) (offsets.Definition, error) {
-	d, err := offsets.UnmarshalDefinition(name, data)
-	if err != nil {
-		err = fmt.Errorf("the definition of connector %s: %w", name, err)
-	}
-	return d, err
 }
 
 // Put implements offsets.Definitions.
@@ -68,7 +60,7 @@ func (s *Store) Put(ctx context.Context, d offsets.Definition) (int64, error) {
 		data := b.Get([]byte(d.Name))
 		if data != nil {
 			var err error
-			if stored, err = decodeDefinition(d.Name, data); err != nil {
+			if stored, err = offsets.UnmarshalDefinition(d.Name, data); err != nil {
 				return err
 			}
 		}
@@ -101,7 +93,7 @@ func (s *Store) Remove(ctx context.Context, name string, revision int64, keepPos
 		if data == nil {
 			return nil
 		}
-		stored, err := decodeDefinition(name, data)
+		stored, err := offsets.UnmarshalDefinition(name, data)
 		if err != nil {
 			return err
 		}

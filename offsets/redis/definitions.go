@@ -37,7 +37,7 @@ func (s *Store) definitions(ctx context.Context) (list []offsets.Definition, bro
 	}
 	broken = make(map[string]error)
 	for _, name := range slices.Sorted(maps.Keys(records)) {
-		d, err := decodeDefinition(name, []byte(records[name]))
+		d, err := offsets.UnmarshalDefinition(name, []byte(records[name]))
 		if err != nil {
 			broken[name] = s.fail(ctx, opList, name, err)
 			continue
@@ -45,14 +45,6 @@ func (s *Store) definitions(ctx context.Context) (list []offsets.Definition, bro
 		list = append(list, d)
 	}
 	return list, broken, nil
-}
-
-func decodeDefinition(name string, record []byte) (offsets.Definition, error) {
-	d, err := offsets.UnmarshalDefinition(name, record)
-	if err != nil {
-		err = fmt.Errorf("the definition of connector %s: %w", name, err)
-	}
-	return d, err
 }
 
 // Put implements offsets.Definitions.
@@ -102,7 +94,7 @@ func explainBroken(name, record string, err error) error {
 	if oms.CodeOf(err) != oms.ErrFormat {
 		return err
 	}
-	if _, reason := decodeDefinition(name, []byte(record)); reason != nil {
+	if _, reason := offsets.UnmarshalDefinition(name, []byte(record)); reason != nil {
 		return reason
 	}
 	return err
