@@ -18,7 +18,8 @@ const (
 	reqPull              = 11
 	reqQueryOffset       = 14
 	reqUpdateOffset      = 15
-	reqCreateTopic       = 17
+	reqCreateTopic       = 17 // or to change one
+	reqRuntimeInfo       = 28
 	reqSearchOffset      = 29
 	reqMaxOffset         = 30
 	reqMinOffset         = 31

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/omconnect/omconnect/oms"
@@ -74,12 +73,8 @@ func (c *conn) makeQueues(ctx context.Context, masters []string, topic string, n
 		if share == 0 {
 			continue
 		}
-		_, err := c.askBroker(ctx, address, reqCreateTopic, map[string]string{
-			"topic": c.options.native(topic), "defaultTopic": "TBW102",
-			"readQueueNums": strconv.Itoa(share), "writeQueueNums": strconv.Itoa(share),
-			"perm": "6", "topicFilterType": "SINGLE_TAG", "topicSysFlag": "0", "order": "false",
-		})
-		if err != nil {
+		config := &topicConfig{Read: share, Write: share, Perm: readAndWrite, Filter: "SINGLE_TAG"}
+		if err := c.configure(ctx, address, c.options.native(topic), config); err != nil {
 			return err
 		}
 	}
@@ -87,27 +82,19 @@ func (c *conn) makeQueues(ctx context.Context, masters []string, topic string, n
 }
 
 // queuesAt asks the brokers themselves how many queues a topic has: 0 where it
-// is missing, or where one cannot say, as some before 5.0.
+// is missing, or where one cannot say.
 func (c *conn) queuesAt(ctx context.Context, masters []string, topic string) (n int, err error) {
 	for _, address := range masters {
-		a, err := c.askBroker(ctx, address, reqTopicConfig, map[string]string{"topic": c.options.native(topic)})
-		if answer, ok := errors.AsType[*answerError](err); ok {
-			if answer.code == resTopicNotFound {
-				continue
-			}
+		config, err := c.configAt(ctx, address, c.options.native(topic))
+		if _, answered := errors.AsType[*answerError](err); answered {
 			return 0, nil
 		}
 		if err != nil {
 			return 0, err
 		}
-		var config struct {
-			ReadQueueNums  int `json:"readQueueNums"`
-			WriteQueueNums int `json:"writeQueueNums"`
+		if config != nil {
+			n += max(config.Read, config.Write)
 		}
-		if err := decodeJSON(a.body, &config); err != nil {
-			return 0, err
-		}
-		n += max(config.ReadQueueNums, config.WriteQueueNums)
 	}
 	return n, nil
 }

@@ -14,7 +14,7 @@ import (
 func (f *fake) partitions(topic string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.topics[topic].queues)
+	return f.topics[topic].count()
 }
 
 // A broker overwrites a topic that is there, and the keys move.

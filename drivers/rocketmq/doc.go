@@ -125,8 +125,11 @@
 // name with its namespace 127 bytes, a group's 120. Tags as filters of what is
 // received are not supported. A process makes one topic at a time, and overwrites
 // none; two processes that make the same one at the same moment may overwrite
-// each other's numbers of queues. Where brokers make topics by themselves, a delayed
-// message makes one that was deleted less than 30 seconds ago; others make none.
+// each other's numbers of queues. A broker that indexes a message of a topic
+// that is just being deleted dies (5.2): so a topic is left without queues
+// first, and its brokers are asked until they have indexed what they have.
+// Where brokers make topics by themselves, a delayed message makes one that was
+// deleted less than 30 seconds ago; others make none.
 // Brokers before 5.0 give a group without a position the beginning of a young
 // queue, also where it was to begin at the end. A topic that is
 // deleted and made again by another process within the 20 seconds of a pull,

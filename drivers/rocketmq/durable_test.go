@@ -15,6 +15,7 @@ func TestOnARealBroker(t *testing.T) {
 		"receivers and topics": {
 			"acknowledgements become durable without Flush": commitsWithoutFlush,
 			"a topic that several make is made once":        makesATopicOnce,
+			"a topic is deleted while it is written to":     deletesWhatIsWritten,
 		},
 		"half messages": halves,
 		"limits":        limits,

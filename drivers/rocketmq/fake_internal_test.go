@@ -45,6 +45,14 @@ type fake struct {
 type fakeTopic struct {
 	queues [][]fakeMessage
 	first  []int64
+	closed bool // it was given no queues, and keeps what it has
+}
+
+func (t *fakeTopic) count() int {
+	if t.closed {
+		return 0
+	}
+	return len(t.queues)
 }
 
 type fakeMessage struct {
@@ -211,7 +219,7 @@ func (f *fake) answer(c *fakeConn, cmd *command) *command {
 	}
 	switch cmd.Code {
 	case reqRoute:
-		return f.route(len(topic.queues))
+		return f.route(topic.count())
 	case reqClusterInfo:
 		return f.cluster()
 	case reqTopicList:
@@ -222,10 +230,14 @@ func (f *fake) answer(c *fakeConn, cmd *command) *command {
 		return okBody(map[string]any{"topicList": names})
 	case reqCreateTopic:
 		n, _ := strconv.Atoi(fields["writeQueueNums"])
+		if topic != nil && (n == 0 || topic.closed && n == len(topic.queues)) {
+			topic.closed = n == 0
+			return ok(nil)
+		}
 		f.topics[fields["topic"]] = &fakeTopic{queues: make([][]fakeMessage, n), first: make([]int64, n)}
 		return ok(nil)
 	case reqTopicConfig:
-		return okBody(map[string]any{"topicName": fields["topic"], "readQueueNums": len(topic.queues), "writeQueueNums": len(topic.queues), "perm": 6})
+		return okBody(map[string]any{"topicName": fields["topic"], "readQueueNums": topic.count(), "writeQueueNums": topic.count(), "perm": 6})
 	case reqDeleteTopic:
 		delete(f.topics, fields["topic"])
 		for key := range f.positions { // as brokers do

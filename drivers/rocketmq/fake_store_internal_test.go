@@ -27,6 +27,9 @@ func (f *fake) store(cmd *command) *command {
 	if topic == nil || queue >= len(topic.queues) {
 		return refusal(resTopicNotFound, "topic not exist, apply first please!")
 	}
+	if topic.closed {
+		return refusal(resError, "request queueId["+number+"] is illegal")
+	}
 	if f.closed {
 		return refusal(resNotAvailable, "closed")
 	}

@@ -87,23 +87,17 @@ func (rs *routes) known(topic string) (r *route, isFresh bool) {
 	return r, r != nil && time.Since(r.asked) < routeAge
 }
 
-// now asks for the route of a topic.
+// now asks for the route of a topic. One without queues is as good as deleted:
+// that is how it is left while it is being deleted.
 func (rs *routes) now(ctx context.Context, topic string) (*route, error) {
-	fresh, err := rs.ask(ctx, topic)
-	if codeOf(err) == oms.ErrNotFound {
-		if err := rs.missing(ctx, err); codeOf(err) != oms.ErrNotFound {
-			return nil, err
-		}
-		// A broker may have come back between the two questions.
-		if fresh, err = rs.ask(ctx, topic); codeOf(err) == oms.ErrNotFound {
-			rs.drop(topic)
-		}
-	}
-	if err != nil {
+	fresh, err := rs.found(ctx, topic)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if len(fresh.queues) == 0 || len(fresh.masters) == 0 {
-		return nil, &oms.Error{Code: oms.ErrUnavailable, Err: errors.New("the name server knows no master with queues of the topic")}
+	case len(fresh.masters) == 0:
+		return nil, errNoMaster
+	case len(fresh.queues) == 0:
+		return nil, &oms.Error{Code: oms.ErrNotFound, Err: errors.New("the topic has no queues: it is being deleted; where that was broken off, delete it again")}
 	}
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -115,6 +109,24 @@ func (rs *routes) now(ctx context.Context, topic string) (*route, error) {
 		rs.seen[name] = true
 	}
 	return fresh, nil
+}
+
+var errNoMaster = &oms.Error{Code: oms.ErrUnavailable, Err: errors.New("the name server knows no master with queues of the topic")}
+
+// found asks the name servers for the route of a topic, and makes sure that one
+// that they do not have is missing.
+func (rs *routes) found(ctx context.Context, topic string) (*route, error) {
+	fresh, err := rs.ask(ctx, topic)
+	if codeOf(err) == oms.ErrNotFound {
+		if err := rs.missing(ctx, err); codeOf(err) != oms.ErrNotFound {
+			return nil, err
+		}
+		// A broker may have come back between the two questions.
+		if fresh, err = rs.ask(ctx, topic); codeOf(err) == oms.ErrNotFound {
+			rs.drop(topic)
+		}
+	}
+	return fresh, err
 }
 
 // missing tells a topic that is not there from one whose brokers are away:

@@ -26,38 +26,6 @@ func (c *conn) await(ctx context.Context, ask func() (bool, error)) error {
 	}
 }
 
-// DeleteTopic removes the topic from all masters and name servers.
-func (c *conn) DeleteTopic(ctx context.Context, name string) error {
-	const op = "delete topic"
-	if err := c.options.checkTopic(name); err != nil {
-		return invalid(op, name, err)
-	}
-	r, err := c.routes.now(ctx, name)
-	if err != nil {
-		return classify(op, name, err)
-	}
-	fields := map[string]string{"topic": r.native}
-	for _, address := range r.brokers() {
-		if _, err := c.askBroker(ctx, address, reqDeleteTopic, fields); err != nil {
-			return classify(op, name, err)
-		}
-	}
-	for _, host := range c.options.hosts {
-		if _, err := c.peers.ask(ctx, host, reqDeleteTopicInName, fields, nil); err != nil && codeOf(err) != oms.ErrNotFound {
-			return classify(op, name, err)
-		}
-	}
-	c.routes.drop(name)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for o := range c.open {
-		if r, ok := o.(*receiver); ok {
-			r.topicGone(name)
-		}
-	}
-	return nil
-}
-
 // Topics lists the topics of the namespace that are not RocketMQ's own.
 func (c *conn) Topics(ctx context.Context) ([]oms.TopicInfo, error) {
 	const op = "list topics"
