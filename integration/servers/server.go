@@ -133,11 +133,15 @@ func (s *Server) Kill() {
 }
 
 // Log returns the last lines of what the server's programs have said, over all
-// starts.
+// starts, and how those have ended that do not run.
 func (s *Server) Log() string {
 	var text strings.Builder
-	for _, p := range s.kind.programs(s) {
-		fmt.Fprintf(&text, "== %s ==\n%s\n", p.log(s), s.said(p, 0))
+	for i, p := range s.kind.programs(s) {
+		ended := ""
+		if i < len(s.procs) && !s.procs[i].Running() {
+			ended = " ended with " + s.procs[i].State().String()
+		}
+		fmt.Fprintf(&text, "== %s%s ==\n%s\n", p.log(s), ended, s.said(p, 0))
 	}
 	return text.String()
 }
