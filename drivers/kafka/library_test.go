@@ -102,10 +102,12 @@ func TestNothingOvertakesAMessageThatFailed(t *testing.T) {
 			t.Errorf("message %d is confirmed, and one before it has failed", i)
 		}
 	}
+	next := follow
 	for _, body := range []string{"1", "2", "3"} {
-		if err := outcome(t, s, &oms.Message{Topic: topic, Body: []byte(body)}); err != nil {
+		if err := next(t, s, &oms.Message{Topic: topic, Body: []byte(body)}); err != nil {
 			t.Fatal(err)
 		}
+		next = outcome
 	}
 	if diff := cmp.Diff([]string{"1", "2", "3"}, c.stored(t, topic)); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)

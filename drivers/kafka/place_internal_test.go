@@ -12,7 +12,7 @@ import (
 )
 
 // sendTo sends one batch with a message to each of the topics, and returns the
-// codes of what became of them.
+// codes of what became of them, once its done has returned.
 func sendTo(t *testing.T, s *sender, topics ...string) []oms.Code {
 	t.Helper()
 	msgs := make([]*oms.Message, len(topics))
@@ -25,6 +25,7 @@ func sendTo(t *testing.T, s *sender, topics ...string) []oms.Code {
 	defer cancel()
 	select {
 	case err := <-told:
+		awaitNoted(t, s)
 		codes := make([]oms.Code, len(topics))
 		for i := range codes {
 			if failure := oms.FailureOf(err, i); failure != nil {
@@ -35,6 +36,29 @@ func sendTo(t *testing.T, s *sender, topics ...string) []oms.Code {
 	case <-ctx.Done():
 		t.Fatal("nobody was told what became of the batch")
 		return nil
+	}
+}
+
+// awaitNoted waits until the sender knows that every done has returned: until
+// then what comes behind a failure is aborted.
+func awaitNoted(t *testing.T, s *sender) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for {
+		s.mu.Lock()
+		open := s.open
+		s.mu.Unlock()
+		if open == 0 {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			t.Fatalf("%d batches whose done was called stay open", open)
+		}
 	}
 }
 

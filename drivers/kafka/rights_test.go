@@ -80,7 +80,7 @@ func TestTheRightsOfThePageAreEnough(t *testing.T) {
 		{"make a topic", func(ctx context.Context) error {
 			return conn.(oms.TopicAdmin).CreateTopic(ctx, oms.TopicSpec{Name: topic, Partitions: 1})
 		}},
-		{"send", func(context.Context) error { return outcome(t, s, &oms.Message{Topic: topic, Body: []byte("b")}) }},
+		{"send", func(context.Context) error { return follow(t, s, &oms.Message{Topic: topic, Body: []byte("b")}) }},
 		{"make a group", func(ctx context.Context) error { return groups.EnsureGroup(ctx, group, topics, oms.Start{}) }},
 		{"receive", func(ctx context.Context) error {
 			r := receiver(t, conn, oms.ReceiverConfig{Group: group, Topics: topics})

@@ -1,9 +1,11 @@
 package kafka_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -50,6 +52,27 @@ func outcome(t *testing.T, s oms.Sender, msgs ...*oms.Message) error {
 	}
 }
 
+// follow sends a batch that may stand behind a failure, and returns what became
+// of it. A done that was called may not have returned yet: as long as the first
+// message is aborted it sends again, with pauses that grow, since that is a
+// failure, too.
+func follow(t *testing.T, s oms.Sender, msgs ...*oms.Message) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for pause := time.Millisecond; ; pause = min(2*pause, time.Second) {
+		err := outcome(t, s, msgs...)
+		if !errors.Is(oms.FailureOf(err, 0), oms.ErrAborted) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			t.Fatalf("what comes behind a failure stays aborted: %v", err)
+		}
+	}
+}
+
 func (c *cluster) end(topic string, partition int32) int64 {
 	return c.fake.PartitionInfo(topic, partition).HighWatermark
 }
@@ -88,10 +111,12 @@ func TestAnOutcomeThatStaysUnknownIsSaid(t *testing.T) {
 		t.Errorf("send: %v, want %v", err, oms.ErrUnknown)
 	}
 	fault.Remove()
+	next := follow
 	for range 3 { // and the producer goes on with a new epoch
-		if err := outcome(t, s, &oms.Message{Topic: topic, Body: []byte("2")}); err != nil {
+		if err := next(t, s, &oms.Message{Topic: topic, Body: []byte("2")}); err != nil {
 			t.Fatalf("send: %v", err)
 		}
+		next = outcome
 	}
 	if end := c.end(topic, 0); end != 4 {
 		t.Errorf("%d messages are stored, want 4", end)

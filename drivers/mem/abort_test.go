@@ -40,7 +40,7 @@ func TestBehindAFailureThePartitionIsAbortedUntilItIsKnown(t *testing.T) {
 		b.wantError(<-sent["c"], oms.ErrAborted)
 		b.wantError(<-sent["d"], oms.ErrAborted)
 		b.noError(<-sent["other"])
-		synctest.Wait() // every done has returned
+		b.told()
 		for _, body := range []string{"b", "c", "d"} {
 			b.noError(outcome(s, in(0, text("t", body))))
 		}
@@ -62,7 +62,7 @@ func TestAPartitionIsAbortedUntilDoneHasReturned(t *testing.T) {
 		behind := start(s, text("t", "c")) // its sender cannot know yet
 		close(goOn)
 		b.wantError(<-behind, oms.ErrAborted)
-		synctest.Wait()
+		b.told()
 		b.noError(outcome(s, text("t", "b")))
 	})
 }
@@ -102,7 +102,7 @@ func TestAnUnknownOutcomeIsStored(t *testing.T) {
 		b.topic("t", 1)
 		s := b.sender(oms.SenderConfig{})
 		b.wantError(outcome(s, text("t", "a")), oms.ErrUnknown)
-		synctest.Wait()
+		b.told()
 		b.noError(outcome(s, text("t", "a")))
 		b.wantBodies(b.receive(b.reader("t", "g")), "a", "a")
 	})

@@ -38,7 +38,7 @@ func TestABrokerThatIsDownSaysSo(t *testing.T) {
 				b.Errorf("%s: error is %v, want it unavailable because %v", name, err, cause)
 			}
 		}
-		synctest.Wait()
+		b.told()
 		b.driver.SetDown(nil)
 		b.noError(b.conn.Check(b.Context()))
 		b.noError(outcome(s, text("t", "x")))

@@ -89,6 +89,13 @@ func start(s oms.Sender, msgs ...*oms.Message) <-chan error {
 	return done
 }
 
+// told waits until every done that was called has returned, and the sender has
+// noted it: until then what comes behind a failure is aborted.
+func (b *bench) told() {
+	b.Helper()
+	time.Sleep(time.Second) // which goes by when nobody in the bubble has anything left to do
+}
+
 // receive takes all that comes until nothing more does.
 func (b *bench) receive(r oms.Receiver) []*oms.Message {
 	b.Helper()

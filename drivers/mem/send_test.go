@@ -137,7 +137,7 @@ func TestABatchErrorNamesWhatFailed(t *testing.T) {
 		}
 		b.wantError(batch.Failed[1], oms.ErrTooLarge)
 		b.wantError(batch.Failed[3], oms.ErrAborted)
-		synctest.Wait() // until done has returned, what comes behind it fails
+		b.told()
 		b.noError(outcome(s, in(1, text("t", "4444"))))
 		b.wantBodies(b.receive(b.reader("t", "g")), "0", "2", "4444")
 	})
@@ -154,6 +154,7 @@ func TestAMissingTopicIsNotFound(t *testing.T) {
 		s := b.sender(oms.SenderConfig{})
 		b.wantError(outcome(s, text("t", "x")), oms.ErrNotFound)
 		b.topic("t", 1)
+		b.told()
 		b.noError(outcome(s, text("t", "y")))
 	})
 }

@@ -145,7 +145,7 @@ func TestWrongCredentialsAreToldAndTriedAgain(t *testing.T) {
 		return c.(oms.GroupAdmin).EnsureGroup(within(t), "g", []string{"t"}, oms.Start{}) == nil
 	})
 	must(t, c.Check(within(t)))
-	until(t, "sending", func() bool { return outcome(t, start(t, s, numbered("t", 0, 1)...)) == nil })
+	until(t, "sending", func() bool { return follow(t, s, numbered("t", 0, 1)...) == nil })
 	var msgs []*oms.Message
 	until(t, "receiving", func() bool {
 		msgs, err = r.Receive(within(t), 1)

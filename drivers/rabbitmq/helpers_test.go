@@ -97,6 +97,26 @@ func outcome(t *testing.T, out <-chan error) error {
 	}
 }
 
+// follow sends a batch that may stand behind a failure, and returns what became
+// of it. A done that was called may not have returned yet: as long as the first
+// message is aborted it sends again, with pauses that grow, since that is a
+// failure, too.
+func follow(t *testing.T, s oms.Sender, msgs ...*oms.Message) error {
+	t.Helper()
+	ctx := within(t)
+	for pause := time.Millisecond; ; pause = min(2*pause, time.Second) {
+		err := outcome(t, start(t, s, msgs...))
+		if !errors.Is(oms.FailureOf(err, 0), oms.ErrAborted) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			t.Fatalf("what comes behind a failure stays aborted: %v", err)
+		}
+	}
+}
+
 func sender(t *testing.T, c oms.Conn) oms.Sender {
 	t.Helper()
 	s, err := c.OpenSender(t.Context(), oms.SenderConfig{})

@@ -165,5 +165,5 @@ func TestABodyThatIsTooLargeForTheBrokerIsToldOf(t *testing.T) {
 	if code := oms.CodeOf(oms.FailureOf(err, 2)); code != oms.ErrAborted && code != oms.ErrUnknown {
 		t.Errorf("what is behind it: %v", err)
 	}
-	until(t, "sending behind it", func() bool { return outcome(t, start(t, s, msgs[2])) == nil })
+	until(t, "sending behind it", func() bool { return follow(t, s, msgs[2]) == nil })
 }

@@ -62,11 +62,11 @@ func TestAReceiverWaitsForTopicsThatAreMissing(t *testing.T) {
 		},
 	})
 	s := sender(t, c)
-	until(t, "sending to the one that is there", func() bool { return outcome(t, start(t, s, numbered("there", 0, 1)...)) == nil })
+	until(t, "sending to the one that is there", func() bool { return follow(t, s, numbered("there", 0, 1)...) == nil })
 	equal(t, "bodies", bodies(receive(t, r, 1)), []string{"0"})
 	equal(t, "topics that were assigned", assigned.Load(), int32(1))
 	makeTopic(t, c, "later", 2)
-	until(t, "sending to the other", func() bool { return outcome(t, start(t, s, numbered("later", 1, 2)...)) == nil })
+	until(t, "sending to the other", func() bool { return follow(t, s, numbered("later", 1, 2)...) == nil })
 	equal(t, "bodies", bodies(receive(t, r, 1)), []string{"1"})
 	equal(t, "topics that were assigned", assigned.Load(), int32(2))
 }

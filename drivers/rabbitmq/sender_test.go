@@ -17,7 +17,7 @@ func TestAMessageThatNoQueueGetsIsAnError(t *testing.T) {
 	want(t, "the first", oms.FailureOf(err, 0), oms.ErrNoSubscription)
 	want(t, "what is behind it", oms.FailureOf(err, 2), oms.ErrAborted)
 	ensure(t, c, "g", "t")
-	until(t, "sending", func() bool { return outcome(t, start(t, s, numbered("t", 0, 3)...)) == nil })
+	until(t, "sending", func() bool { return follow(t, s, numbered("t", 0, 3)...) == nil })
 	equal(t, "what the group has", f.bodies("g:"), []string{"0", "1", "2"})
 }
 
@@ -37,7 +37,7 @@ func TestWhatIsNotConfirmedWhenTheConnectionEndsIsUnknown(t *testing.T) {
 	if err := outcome(t, second); oms.CodeOf(err) != oms.ErrUnknown && oms.CodeOf(err) != oms.ErrAborted {
 		t.Errorf("the second: %v", err)
 	}
-	until(t, "sending again", func() bool { return outcome(t, start(t, s, numbered("t", 1, 2)...)) == nil })
+	until(t, "sending again", func() bool { return follow(t, s, numbered("t", 1, 2)...) == nil })
 }
 
 func TestWhatIsNotConfirmedInTimeIsUnknown(t *testing.T) {
@@ -84,10 +84,10 @@ func TestATopicThatIsMissingIsNotMadeBySending(t *testing.T) {
 		want(t, "send to "+name, outcome(t, start(t, s, numbered(name, 0, 1)...)), oms.ErrInvalid)
 	}
 	ensure(t, c, "g", "t")
-	must(t, outcome(t, start(t, s, numbered("t", 0, 1)...)))
+	must(t, follow(t, s, numbered("t", 0, 1)...))
 	must(t, c.(oms.TopicAdmin).DeleteTopic(within(t), "t"))
 	until(t, "noticing that it was deleted", func() bool {
-		return oms.CodeOf(outcome(t, start(t, s, numbered("t", 0, 1)...))) == oms.ErrNotFound
+		return oms.CodeOf(follow(t, s, numbered("t", 0, 1)...)) == oms.ErrNotFound
 	})
 }
 

@@ -90,7 +90,7 @@ func TestAStreamThatDoesNotBeginHoldsUpNoOther(t *testing.T) {
 	equal(t, "its partition", got[0].At(), good)
 	until(t, "a second gap", func() bool { gaps, _, _ := w.all(); return len(gaps) == 2 })
 	until(t, "sending to the new stream", func() bool {
-		return outcome(t, start(t, s, &oms.Message{Topic: topic, Body: []byte("new")})) == nil && firstAndNext(t, c, bad) > 0
+		return follow(t, s, &oms.Message{Topic: topic, Body: []byte("new")}) == nil && firstAndNext(t, c, bad) > 0
 	})
 	until(t, "what is sent to it", func() bool { return receive(t, r, 1)[0].At() == bad })
 }

@@ -159,7 +159,7 @@ func TestWhatIsInHandGoesWithItsStream(t *testing.T) {
 	want(t, "acknowledge what went with the stream", r.Ack(within(t), held[5:6]), oms.ErrStaleDelivery)
 	must(t, r.Ack(within(t), held[:5])) // settled before
 	s := sender(t, c)
-	until(t, "sending to the new stream", func() bool { return outcome(t, start(t, s, numbered(topic, 10, 11)...)) == nil })
+	until(t, "sending to the new stream", func() bool { return follow(t, s, numbered(topic, 10, 11)...) == nil })
 	got := receive(t, r, 1)
 	equal(t, "what comes of it", bodies(got), []string{"10"})
 	must(t, r.Ack(within(t), got))

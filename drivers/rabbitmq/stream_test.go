@@ -257,7 +257,7 @@ func startReading(t *testing.T, b *broker) reading {
 func (r reading) goOn(t *testing.T) {
 	t.Helper()
 	until(t, "sending to the broker that is back", func() bool {
-		return outcome(t, start(t, r.sender, numbered(readTopic, 10, 20)...)) == nil
+		return follow(t, r.sender, numbered(readTopic, 10, 20)...) == nil
 	})
 	var firsts []string // an attempt whose outcome is unknown may have stored some
 	for seen := make(map[string]bool); !seen["19"]; {

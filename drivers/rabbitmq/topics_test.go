@@ -205,7 +205,7 @@ func TestAQueueThatIsFullMakesItsSendersWait(t *testing.T) {
 	want(t, "sending to it", err, oms.ErrBusy)
 	r := receiver(t, c, oms.ReceiverConfig{Topics: []string{topic}, Group: group})
 	must(t, r.Ack(within(t), receive(t, r, i)))
-	until(t, "sending when there is room", func() bool { return outcome(t, start(t, s, numbered(topic, i, i+1)...)) == nil })
+	until(t, "sending when there is room", func() bool { return follow(t, s, numbered(topic, i, i+1)...) == nil })
 	equal(t, "what comes then", bodies(receive(t, r, 1)), []string{fmt.Sprint(i)})
 }
 
@@ -222,7 +222,7 @@ func TestAQueueThatOthersDeleteIsMadeAgain(t *testing.T) {
 	old := receive(t, r, 1)
 	_, err := ch.QueueDelete(group+":"+topic+":0", false, false, false)
 	must(t, err)
-	until(t, "sending to a new queue", func() bool { return outcome(t, start(t, s, numbered(topic, 1, 2)...)) == nil })
+	until(t, "sending to a new queue", func() bool { return follow(t, s, numbered(topic, 1, 2)...) == nil })
 	equal(t, "what comes by it", bodies(receive(t, r, 1)), []string{"1"})
 	equal(t, "partitions that went meanwhile", revoked.Load(), int32(1))
 	want(t, "acknowledging what went with the queue", r.Ack(within(t), old), oms.ErrStaleDelivery)

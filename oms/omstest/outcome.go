@@ -142,13 +142,35 @@ func short(text string) string {
 // follow sends a message that may stand behind one that failed, and whose done
 // may not have returned yet.
 func (b *bench) follow(send oms.SendFunc, msg *oms.Message) {
-	b.until("sending after a failure", func() (bool, error) {
+	b.resend("sending after a failure", func() error {
 		err := b.outcome(b.start(send, msg))
 		if err != nil && !errors.Is(err, oms.ErrAborted) {
 			b.fail("send after a failure: %w", err)
 		}
-		return err == nil, err
+		return err
 	})
+}
+
+// resend calls send until it returns nil. Where done was called and has not
+// returned, or the driver has yet to note that, sending fails. Such a failure
+// is one that the next attempt stands behind: the pauses grow, so that a driver
+// that is slow to note is not kept from it for ever.
+func (b *bench) resend(what string, send func() error) {
+	ctx, cancel := context.WithTimeout(b.ctx, b.h.patience())
+	defer cancel()
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		err := send()
+		if err == nil {
+			return
+		}
+		again := time.NewTimer(pause)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+			b.fail("%s does not happen: %w", what, err)
+		}
+	}
 }
 
 // reader returns a member of a new group that gets what is sent to the topics

@@ -156,9 +156,8 @@ func (b *bench) recovered(c *oms.Client, conn oms.Conn, s oms.Sender, r oms.Rece
 	if s == nil {
 		s = b.sender(conn, oms.SenderConfig{})
 	}
-	b.until("sending with good credentials", func() (bool, error) {
-		err := b.outcome(b.start(s.SendAsync, numbered(topic, 0, 1)...))
-		return err == nil, err
+	b.resend("sending with good credentials", func() error { // behind what was refused
+		return b.outcome(b.start(s.SendAsync, numbered(topic, 0, 1)...))
 	})
 	b.until("receiving with good credentials", func() (bool, error) {
 		ctx, cancel := context.WithTimeout(b.ctx, b.h.quiet())

@@ -195,8 +195,9 @@ func TestABatchThatIsNotLetInFailsAndBlocksItsTopics(t *testing.T) {
 		k := newBook(1)
 		c := begin(t, k, 1)
 		ctx, cancel := context.WithCancel(t.Context())
-		told := make(chan error, 1)
+		told, over := make(chan error, 1), make(chan struct{})
 		go func() {
+			defer close(over)
 			if k.Begin(ctx, messages(5), func(err error) { told <- err }) != nil {
 				t.Error("there is a batch that was told already")
 			}
@@ -207,6 +208,7 @@ func TestABatchThatIsNotLetInFailsAndBlocksItsTopics(t *testing.T) {
 		if !errors.Is(err, oms.ErrAborted) || !errors.Is(err, context.Canceled) || err.Error()[:7] != "driver:" {
 			t.Errorf("it was told %v, want ErrAborted in the words of the driver", err)
 		}
+		<-over // done has returned, and not that of the first
 		wantBlocked(t, "behind it", k, oms.Partition{Topic: "t", Number: book.Whole})
 		c.end(1, nil)
 		wantBlocked(t, "when all are told", k)
