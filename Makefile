@@ -4,12 +4,12 @@ LINT = go tool -modfile=tools/go.mod golangci-lint
 TEST = CGO_ENABLED=1 go test -race -shuffle=on -p $(PACKAGES)
 
 # Packages that run at once. What takes minutes mostly waits for brokers, so it
-# is one more than there are processors.
-PACKAGES = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# is two more than there are processors.
+PACKAGES = $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 
 # The packages that take minutes begin first, so that none of them runs alone at
 # the end. Go runs each package once, in the order in which they are named.
-ALL = ./integration ./integration/... ./drivers/... ./...
+ALL = ./drivers/... ./integration ./integration/... ./...
 
 .PHONY: help
 help: ## list the targets
