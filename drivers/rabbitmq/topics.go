@@ -65,33 +65,45 @@ func (t *topicCache) forget(topic string) {
 	delete(t.waiting, topic)
 }
 
-// partitions returns how many partitions a topic has; ErrNotFound for one that
-// is not there.
+// partitions returns how many partitions a topic has, for somebody who uses it:
+// its streams are there then. ErrNotFound is one that is not there.
 func (c *conn) partitions(ctx context.Context, topic string) (int, error) {
 	if n, ok := c.topics.get(topic); ok {
 		return n, nil
 	}
-	ok, err := c.exchangeExists(ctx, topic)
+	n, err := c.counted(ctx, topic)
 	if err != nil {
 		return 0, err
 	}
-	if !ok {
-		return 0, &oms.Error{Code: oms.ErrNotFound, Err: errors.New("there is no exchange of that name")}
-	}
-	n := 1
-	if c.opts.ordering == orderingKey {
-		if n, err = c.count(ctx, topic); err != nil {
-			return 0, err
-		}
-	}
 	if c.opts.isStream() {
-		if err := c.ensureStreams(ctx, topic, n); err != nil {
+		err := c.ensureStreams(ctx, topic, n)
+		if codeOfMissing(err) {
+			return 0, errNoExchange // any more
+		}
+		if err != nil {
 			return 0, err
 		}
 	}
 	c.topics.put(topic, n)
 	return n, nil
 }
+
+// counted asks the broker how many partitions a topic has, and changes nothing.
+func (c *conn) counted(ctx context.Context, topic string) (int, error) {
+	ok, err := c.exchangeExists(ctx, topic)
+	if err != nil {
+		return 0, err
+	}
+	if !ok {
+		return 0, errNoExchange
+	}
+	if c.opts.ordering != orderingKey {
+		return 1, nil
+	}
+	return c.count(ctx, topic)
+}
+
+var errNoExchange = &oms.Error{Code: oms.ErrNotFound, Err: errors.New("there is no exchange of that name")}
 
 // count returns the number of partitions that was noted for a topic, 1 if none
 // was. A quorum queue that does not tell within a quarter of a second, because
@@ -220,7 +232,7 @@ func (c *conn) deleteTopic(ctx context.Context, name string) error {
 			return err
 		}
 		if !ok {
-			return &oms.Error{Code: oms.ErrNotFound, Err: errors.New("there is no exchange of that name")}
+			return errNoExchange
 		}
 		c.topics.forget(name)
 		err = c.ask(ctx, func(ch *amqp.Channel) error { return ch.ExchangeDelete(name, false, false) })
@@ -245,8 +257,8 @@ func (c *conn) Topics(ctx context.Context) ([]oms.TopicInfo, error) {
 	var infos []oms.TopicInfo
 	for _, name := range names {
 		c.topics.forget(name)
-		n, err := c.partitions(ctx, name)
-		if oms.CodeOf(err) == oms.ErrNotFound {
+		n, err := c.counted(ctx, name)
+		if errors.Is(err, errNoExchange) {
 			continue // deleted by others
 		}
 		if err != nil {

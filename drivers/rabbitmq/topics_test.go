@@ -63,6 +63,42 @@ func TestTopicsThatManyMakeAtOnceAreMadeOnce(t *testing.T) {
 	equal(t, "topics", got, expected)
 }
 
+func TestTopicsAreListedWhileOthersAreDeleted(t *testing.T) {
+	t.Parallel()
+	b := realBroker(t)
+	for _, options := range []string{"", "?queue.type=stream"} {
+		admin, other := b.open(t, options).(oms.TopicAdmin), b.open(t, options).(oms.TopicAdmin)
+		name := "fleeting" + strings.ReplaceAll(options, "?", ".")
+		over := make(chan struct{})
+		var changing sync.WaitGroup
+		changing.Go(func() {
+			defer close(over)
+			for range 30 {
+				err := other.CreateTopic(within(t), oms.TopicSpec{Name: name, Partitions: 2})
+				if err = errors.Join(err, other.DeleteTopic(within(t), name)); err != nil {
+					t.Errorf("make and delete %s: %v", name, err)
+				}
+			}
+		})
+		for isOver := false; !isOver; {
+			if _, err := admin.Topics(within(t)); err != nil {
+				t.Errorf("list topics with %q while others are deleted: %v", options, err)
+			}
+			select {
+			case <-over:
+				isOver = true
+			default:
+			}
+		}
+		changing.Wait()
+		infos, err := admin.Topics(within(t))
+		must(t, err)
+		if slices.ContainsFunc(infos, func(i oms.TopicInfo) bool { return i.Name == name }) {
+			t.Errorf("%s is listed and was deleted", name)
+		}
+	}
+}
+
 // exists reports whether a queue is there.
 func exists(t *testing.T, conn *amqp.Connection, queue string) bool {
 	t.Helper()
