@@ -45,13 +45,18 @@ func parsePosition(text string) (p position, err error) {
 // earlier topic of the name is none.
 func (c *conn) position(ctx context.Context, group string, p oms.Partition, identity string) (offset int64, ok bool, err error) {
 	name := positionQueue(group, p)
-	_, found, err := c.queue(ctx, name)
+	q, found, err := c.queue(ctx, name)
 	if err != nil || !found {
 		return 0, false, err
 	}
-	ds, err := c.readStream(ctx, name, lastChunk, mostPrefetch)
-	if err != nil || len(ds) == 0 {
+	ds, err := c.readSurely(ctx, name, lastChunk, mostPrefetch)
+	switch {
+	case err != nil:
 		return 0, false, err
+	case len(ds) == 0 && q.Messages > 0:
+		return 0, false, &oms.Error{Code: oms.ErrUnavailable, Err: fmt.Errorf("stream %s does not tell the position that it has", name)}
+	case len(ds) == 0: // whoever made it has not come to write one
+		return 0, false, nil
 	}
 	at, err := parsePosition(string(ds[len(ds)-1].Body))
 	if err != nil {

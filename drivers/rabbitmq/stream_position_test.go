@@ -3,6 +3,7 @@ package rabbitmq_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -190,4 +191,29 @@ func TestAMemberOfStreamsWaitsForItsTopic(t *testing.T) {
 	equal(t, "all positions together", behind, int64(n))
 	_, assigned, _ := w.all()
 	equal(t, "how many partitions were assigned", len(assigned), 3)
+}
+
+// A broker that is busy takes its time until it gives what a stream has.
+func TestAPositionIsNotOverlooked(t *testing.T) {
+	t.Parallel()
+	b := realBroker(t)
+	const topic, group, readers, looks = "streams.kept", "of-kept-streams", 8, 40
+	c := b.open(t, asStream)
+	at := of10(t, c, topic, group)
+	r := receiver(t, c, oms.ReceiverConfig{Group: group, Topics: []string{topic}})
+	must(t, r.Ack(within(t), receive(t, r, 10)))
+	must(t, r.Close(within(t)))
+	var reading sync.WaitGroup
+	for range readers {
+		other := b.open(t, asStream).(oms.GroupPositioner)
+		reading.Go(func() {
+			for range looks {
+				got, err := other.Positions(within(t), group, []string{topic})
+				if offset, ok := got[at]; err != nil || !ok || offset != 10 {
+					t.Errorf("the positions are %v, %v, want 10", got, err)
+				}
+			}
+		})
+	}
+	reading.Wait()
 }

@@ -14,9 +14,11 @@ import (
 
 // AMQP tells neither where a stream begins nor where it ends, and how many
 // messages it has only some seconds late. But whoever consumes gets all that is
-// there, as far as the prefetch goes, before the answer to the cancellation
-// that follows at once: what has come until then shows the edges, and that
-// there is nothing if nothing has.
+// there, as far as the prefetch goes, as soon as the stream's own process has
+// answered, and before the answer to a cancellation that follows the first
+// message: what has come until then shows the edges. On a busy broker a
+// cancellation that follows at once would come before all messages. So a stream
+// has none only when none has come for a while.
 
 const (
 	offsetHeader = "x-stream-offset"
@@ -24,6 +26,8 @@ const (
 	scanned      = 500 // messages that are looked at together
 	edgeTries    = 20
 	edgeAgain    = 20 * time.Millisecond
+	emptyAfter   = 100 * time.Millisecond
+	emptyTries   = 3
 )
 
 // The places that a consumer of a stream may begin at, besides an offset or a
@@ -34,6 +38,7 @@ const (
 )
 
 // readStream returns what a stream has from a place on, most messages of it.
+// It may also be nothing where the broker takes long.
 func (c *conn) readStream(ctx context.Context, stream string, from any, most int) ([]amqp.Delivery, error) {
 	return answer(ctx, c, func(ch *amqp.Channel) (ds []amqp.Delivery, err error) {
 		if err := ch.Qos(most, 0, false); err != nil {
@@ -43,6 +48,16 @@ func (c *conn) readStream(ctx context.Context, stream string, from any, most int
 		in, err := ch.Consume(stream, tag, false, false, false, false, amqp.Table{offsetHeader: from})
 		if err != nil {
 			return nil, err
+		}
+		nothing := time.NewTimer(emptyAfter)
+		defer nothing.Stop()
+		select {
+		case d, ok := <-in:
+			if ok {
+				ds = append(ds, d)
+			}
+		case <-nothing.C:
+		case <-ctx.Done():
 		}
 		if err := ch.Cancel(tag, false); err != nil {
 			return nil, err
@@ -54,6 +69,17 @@ func (c *conn) readStream(ctx context.Context, stream string, from any, most int
 	})
 }
 
+// readSurely is readStream for who would do harm if messages were overlooked: it
+// looks again before it returns nothing.
+func (c *conn) readSurely(ctx context.Context, stream string, from any, most int) (ds []amqp.Delivery, err error) {
+	for range emptyTries {
+		if ds, err = c.readStream(ctx, stream, from, most); err != nil || len(ds) > 0 {
+			return ds, err
+		}
+	}
+	return nil, nil
+}
+
 func offsetOf(d *amqp.Delivery) int64 { return integer(d.Headers[offsetHeader]) }
 
 // edges are the offsets of a stream's first message and behind its last one.
@@ -62,9 +88,8 @@ type edges struct{ first, next int64 }
 // edgesOf looks for them again where a stream seems to be empty: while
 // retention removes its beginning, it has none for a moment.
 func (c *conn) edgesOf(ctx context.Context, p oms.Partition) (edges, error) {
-	empty := 0
 	for range edgeTries {
-		last, err := c.readStream(ctx, streamQueue(p), lastChunk, mostPrefetch)
+		last, err := c.readSurely(ctx, streamQueue(p), lastChunk, mostPrefetch)
 		if err != nil {
 			return edges{}, err
 		}
@@ -76,10 +101,10 @@ func (c *conn) edgesOf(ctx context.Context, p oms.Partition) (edges, error) {
 		case len(last) > 0 && len(first) > 0:
 			return edges{offsetOf(&first[0]), offsetOf(&last[len(last)-1]) + 1}, nil
 		case len(last) == 0 && len(first) == 0:
-			empty++
-		}
-		if empty > 2 {
-			return edges{}, nil
+			q, _, err := c.queue(ctx, streamQueue(p))
+			if err != nil || q.Messages == 0 {
+				return edges{}, err
+			}
 		}
 		if err := sleep.For(ctx, edgeAgain); err != nil {
 			return edges{}, err
@@ -117,7 +142,7 @@ func (c *conn) offsetAt(ctx context.Context, p oms.Partition, at time.Time) (int
 	second := at.Truncate(time.Second)
 	var from any = second
 	for {
-		ds, err := c.readStream(ctx, streamQueue(p), from, scanned)
+		ds, err := c.readSurely(ctx, streamQueue(p), from, scanned)
 		if err != nil {
 			return 0, err
 		}
