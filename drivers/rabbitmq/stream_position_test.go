@@ -217,3 +217,19 @@ func TestAPositionIsNotOverlooked(t *testing.T) {
 	}
 	reading.Wait()
 }
+
+// Whoever gives up while a stream is looked at is not told that it is empty.
+func TestALookThatIsGivenUpIsAnError(t *testing.T) {
+	t.Parallel()
+	c := realBroker(t).open(t, asStream)
+	const topic = "streams.unlooked"
+	makeTopic(t, c, topic, 1)
+	for wait := time.Millisecond; wait < 100*time.Millisecond; wait += 2 * time.Millisecond {
+		ctx, cancel := context.WithTimeout(t.Context(), wait)
+		got, err := c.(oms.OffsetFinder).Offsets(ctx, []string{topic}, oms.Start{})
+		if err == nil {
+			t.Errorf("the offsets within %v, in which no stream can be seen to be empty: %v", wait, got)
+		}
+		cancel()
+	}
+}

@@ -65,6 +65,9 @@ func (c *conn) readStream(ctx context.Context, stream string, from any, most int
 		for d := range in {
 			ds = append(ds, d)
 		}
+		if len(ds) == 0 {
+			return nil, ctx.Err() // nobody waited for what there is
+		}
 		return ds, nil
 	})
 }

@@ -55,7 +55,8 @@ func (c *conn) DeleteTopic(ctx context.Context, name string) error {
 }
 
 // quiet returns when a broker takes no more messages for a topic, and has
-// indexed those that it took. With an error the topic is as it was.
+// indexed those that it took. With an error the topic is as it was, if the
+// broker can be told so.
 //
 // Brokers do not ask for a topic's permissions when they are sent to, but do
 // for the number of its queues.
@@ -64,16 +65,20 @@ func (c *conn) quiet(ctx context.Context, address, native string) error {
 	if _, answered := errors.AsType[*answerError](err); err != nil && !answered {
 		return err
 	}
-	if config != nil {
-		closed := *config
-		closed.Read, closed.Write = 0, 0
-		if err := c.configure(ctx, address, native, &closed); err != nil {
-			return err
-		}
+	if config == nil {
+		return c.awaitIndex(ctx, address)
 	}
-	err = c.awaitIndex(ctx, address)
-	if err != nil && config != nil {
-		err = errors.Join(err, c.configure(context.WithoutCancel(ctx), address, native, config))
+	closed := *config
+	closed.Read, closed.Write = 0, 0
+	if err = c.configure(ctx, address, native, &closed); err == nil {
+		err = c.awaitIndex(ctx, address)
+	}
+	if err == nil {
+		return nil
+	}
+	// Also a request that had no answer may have been done.
+	if failed := c.configure(context.WithoutCancel(ctx), address, native, config); failed != nil {
+		return fmt.Errorf("%w; the topic may be left without queues at %s (%v): delete it again", err, address, failed)
 	}
 	return err
 }

@@ -84,6 +84,25 @@ func TestATopicThatCannotBeDeletedIsAsItWas(t *testing.T) {
 	}
 }
 
+func TestATopicHasItsQueuesWhenTheBrokerDoesNotConfirmThatItHasNone(t *testing.T) {
+	t.Parallel()
+	f := startFake(t)
+	c := connTo(t, f)
+	f.refuseWith(func(cmd *command) *command {
+		if cmd.Code == reqCreateTopic && cmd.Fields["writeQueueNums"] == "0" {
+			f.topics["t"].closed = true // it is done, and not said
+			return refusal(resBusy, "a reason")
+		}
+		return nil
+	})
+	if err := c.DeleteTopic(t.Context(), "t"); err == nil || !strings.Contains(err.Error(), "a reason") {
+		t.Errorf("delete: %v", err)
+	}
+	if n := f.partitions("t"); n != 1 {
+		t.Errorf("the topic has %d queues, want 1", n)
+	}
+}
+
 // Brokers before 5.0 do not tell of topics, and others may not tell of their
 // log.
 func TestATopicIsDeletedWhereBrokersCannotTellOfIt(t *testing.T) {
