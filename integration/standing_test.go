@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/omconnect/omconnect/integration"
 	"github.com/omconnect/omconnect/integration/servers"
@@ -35,11 +36,14 @@ func TestServersStandUntilTakenDown(t *testing.T) {
 func TestUpReplacesAServerThatDied(t *testing.T) {
 	dir := t.TempDir()
 	url := up(t, dir)
-	conn := dial(t, hostOf(url))
-	if err := syscall.Kill(remembered(t, dir).Programs[0].PID, syscall.SIGKILL); err != nil {
+	pid := remembered(t, dir).Programs[0].PID
+	if got := say(t, hostOf(url), "SET here 1"); got != "+OK" {
+		t.Fatalf("SET gets %q", got)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	waitClosed(t, conn)
+	waitGone(t, pid)
 	if got := say(t, hostOf(up(t, dir)), "DBSIZE"); got != ":0" {
 		t.Errorf("the new server has %s keys, want :0", got)
 	}
@@ -117,6 +121,21 @@ func up(t *testing.T, dir string) string {
 		t.Fatalf("Up finds %v, want one Redis", found)
 	}
 	return found[0].Value
+}
+
+// waitGone waits until no process has the id. One that is killed closes its
+// connections while it still listens and holds its lock.
+func waitGone(t *testing.T, pid int) {
+	t.Helper()
+	again, late := time.NewTicker(5*time.Millisecond), time.After(30*time.Second)
+	defer again.Stop()
+	for !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+		select {
+		case <-again.C:
+		case <-late:
+			t.Fatalf("process %d is still there", pid)
+		}
+	}
 }
 
 func hostOf(url string) string {

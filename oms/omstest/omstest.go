@@ -69,8 +69,10 @@ func (r Rule) Unsupported(h *Harness) string {
 	return ""
 }
 
-// timeLimit bounds a rule; only a broken one comes near it.
-const timeLimit = 5 * time.Minute
+// A rule is bounded; only a broken one comes near that. With the counts of a
+// release thirty members may die one after another, and the broker takes its
+// time to notice each.
+const timeLimit, fullTimeLimit = 5 * time.Minute, 30 * time.Minute
 
 // Run holds one broker's driver to all rules, each in a subtest. Rules share
 // the broker and have topics and groups of their own. Those that trouble
@@ -137,7 +139,11 @@ func Check(ctx context.Context, newHarness func() *Harness, rules ...Rule) map[s
 
 // Broken returns how the rule is broken, nil if it is not.
 func (r Rule) Broken(ctx context.Context, h *Harness) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, timeLimit)
+	limit := timeLimit
+	if h.Full {
+		limit = fullTimeLimit
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	b := newBench(ctx, h, r)
 	defer func() {
