@@ -71,7 +71,7 @@ func (rs *readers) pull(ctx context.Context, from primitive.MessageQueue, offset
 	}
 	done := make(chan outcome, 1)
 	go func() {
-		result, err := pullSafely(ctx, p, &from, offset, most)
+		result, err := pullSafely(ctx, p, from, offset, most)
 		stuck.Stop()
 		rs.idle <- p
 		done <- outcome{result, err}
@@ -85,14 +85,15 @@ func (rs *readers) pull(ctx context.Context, from primitive.MessageQueue, offset
 }
 
 // pullSafely makes an error of what the library's decoder does to a message
-// that is damaged.
-func pullSafely(ctx context.Context, p messagePuller, from *primitive.MessageQueue, offset int64, most int) (result *primitive.PullResult, err error) {
+// that is damaged. The library writes to the queue that it is given, so it gets
+// one of its own.
+func pullSafely(ctx context.Context, p messagePuller, from primitive.MessageQueue, offset int64, most int) (result *primitive.PullResult, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &oms.Error{Code: oms.ErrFormat, Err: fmt.Errorf("the client library cannot read what is stored at offset %d: %v", offset, v)}
 		}
 	}()
-	return p.PullFrom(ctx, from, offset, most)
+	return p.PullFrom(ctx, &from, offset, most)
 }
 
 // start sees to it that there are so many readers. They are started together,

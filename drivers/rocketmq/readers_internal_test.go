@@ -3,6 +3,7 @@ package rocketmq
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -35,7 +36,9 @@ func (s *stub) begin(string, int) (messagePuller, error) {
 	return s, nil
 }
 
-func (s *stub) PullFrom(context.Context, *primitive.MessageQueue, int64, int) (*primitive.PullResult, error) {
+// PullFrom implements messagePuller. The library writes to the queue, too.
+func (s *stub) PullFrom(_ context.Context, from *primitive.MessageQueue, _ int64, _ int) (*primitive.PullResult, error) {
+	from.Topic = strings.Clone(from.Topic)
 	s.count(1)
 	defer s.count(-1)
 	return s.answer(), nil
