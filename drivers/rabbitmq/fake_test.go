@@ -150,6 +150,12 @@ func (f *fake) depth(queue string) int {
 	return len(q.msgs)
 }
 
+// consumers returns how many consumers a queue has.
+func (f *fake) consumers(queue string) (n int) {
+	f.with(func() { n = len(f.queues[queue].consumers) })
+	return n
+}
+
 // arguments returns the names and texts in what a queue was declared with.
 func (f *fake) arguments(queue string) string {
 	f.mu.Lock()

@@ -102,10 +102,11 @@ func TestAPausedTopicDoesNotHoldUpAnother(t *testing.T) {
 	first := receive(t, r, 2)
 	must(t, r.(oms.Pauser).Pause(within(t), []oms.Partition{{Topic: "a"}}))
 	must(t, r.Ack(within(t), first))
+	until(t, "the end of consuming what is paused", func() bool { return f.consumers("g:a:0") == 0 }) // while nothing is handed out
 	must(t, outcome(t, start(t, s, append(numbered("a", 2, 4), numbered("b", 4, 6)...)...)))
 	msgs := receive(t, r, 2)
 	equal(t, "what comes beside the pause", bodies(msgs), []string{"4", "5"})
-	until(t, "the broker to keep what is paused", func() bool { return f.depth("g:a:0") == 2 })
+	equal(t, "what the broker keeps of what is paused", f.depth("g:a:0"), 2)
 	f.killConnections() // which ends the pause, and takes back what is not settled
 	got := bodies(receive(t, r, 4))
 	slices.Sort(got)
