@@ -136,7 +136,7 @@ func TestACommitThatStaysWithoutAnAnswerIsUnknown(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t)
 	topic := c.topic(t, 1)
-	conn := c.open(t, "&delivery.timeout.ms=1000")
+	conn := c.open(t, "&delivery.timeout.ms=5000") // to open, too
 	s := transactions(t, conn, "id")
 	fault := c.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.CoordinatorNotAvailable, Count: -1})
 	if err := s.SendAll(t.Context(), bodies(topic, "lost")); oms.CodeOf(err) != oms.ErrUnknown {
