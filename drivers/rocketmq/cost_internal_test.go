@@ -2,6 +2,7 @@ package rocketmq
 
 import (
 	"context"
+	"math"
 	"strconv"
 	"testing"
 	"time"
@@ -76,12 +77,14 @@ func TestSendingAllocatesLittle(t *testing.T) {
 		headers oms.Headers
 		most    float64 // for each message
 	}{
-		// Two and four, and what else runs in the process meanwhile.
-		"no headers":   {nil, 4},
-		"text headers": {oms.Headers{{Name: "a", Value: []byte("1")}, {Name: "b", Value: []byte("2")}}, 8},
+		"no headers":   {nil, 2},
+		"text headers": {oms.Headers{{Name: "a", Value: []byte("1")}, {Name: "b", Value: []byte("2")}}, 4},
 	} {
 		msgs := costly(500, test.headers)
-		each := testing.AllocsPerRun(20, func() { sendBatch(t, s, msgs) }) / float64(len(msgs))
+		each := math.Inf(1)
+		for range 5 { // the least, since what else runs in the process allocates, too
+			each = min(each, testing.AllocsPerRun(20, func() { sendBatch(t, s, msgs) })/float64(len(msgs)))
+		}
 		if each > test.most {
 			t.Errorf("%s: %.1f allocations for each message, at most %.0f are meant", name, each, test.most)
 		}
